@@ -1,0 +1,1 @@
+"""Alembic migrations; the newest revision is what the code's tables declare."""

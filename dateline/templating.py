@@ -1,0 +1,20 @@
+"""The one Jinja2 environment: packaged templates, an operator's folder before them."""
+
+from pathlib import Path
+
+import jinja2
+from jinja2.sandbox import SandboxedEnvironment
+
+
+def build_templates(operator_folder: Path | None) -> jinja2.Environment:
+    """Sandboxed, autoescaping (not for .txt), strict about undefined names; mail/ and web/ are its folders."""
+    folders = [str(operator_folder)] if operator_folder else []
+    packaged = Path(__file__).parent / "templates"
+    return SandboxedEnvironment(
+        loader=jinja2.FileSystemLoader([*folders, str(packaged)], followlinks=True),
+        autoescape=lambda name: name is None or not name.endswith((".txt", ".txt.j2")),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )

@@ -1,0 +1,1 @@
+"""What takes messages: SMTP relays and a maildir, both behind `base.Transport`."""

