@@ -118,6 +118,9 @@ class Post:
     history: bool = False
     number: int | None = None
     fault: str | None = None
+    withdrawn_by: str | None = None
+    withdrawal_reason: str | None = None
+    missing_polls: int = 0
 
     @property
     def is_public(self) -> bool:

@@ -68,10 +68,17 @@ posts = sa.Table(
     sa.Column("history", sa.Boolean, nullable=False),
     sa.Column("number", sa.Integer),
     sa.Column("fault", sa.Text),
+    sa.Column("withdrawn_by", sa.Text),
+    sa.Column("withdrawal_reason", sa.Text),
     sa.Column("missing_polls", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("link_key", sa.Text, index=True),
+    sa.Column("text_hash", sa.Text, nullable=False, index=True),
     sa.UniqueConstraint("source", "external_id"),
     sa.Index(None, "status", "published", "id"),
 )
+
+"""`withdrawn_by`: source (its file is gone or a draft again) or hand. `missing_polls` counts the polls in a row that
+did not find it. `link_key` and `text_hash` find a post whose id changed at its source (identity.py)."""
 
 post_labels = sa.Table(
     "post_labels",
@@ -101,6 +108,8 @@ revisions = sa.Table(
     sa.Column("content_hash", sa.Text, nullable=False),
     sa.Column("content", sa.JSON, nullable=False),
 )
+
+"""Every revision of every post, the newest too; `content` is the whole Content."""
 
 journal = sa.Table(
     "journal",
