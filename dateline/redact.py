@@ -1,0 +1,16 @@
+"""Taking mail addresses out of text that goes to a log (DESIGN.md 8.8: no address in any log)."""
+
+import re
+
+_ADDRESS = re.compile(
+    r"[^\s@<>\"'()\[\]{},;:=/\\]{1,64}@(?=[\w\[])[^\s@<>\"'()\[\]{},;:=/\\]{1,255}"
+)
+_LOGIN = re.compile(r"//[^/@\s]*@")
+REMOVED = "(address removed)"
+
+
+def redacted(text: str) -> str:
+    """`text` without mail addresses and without logins in URLs."""
+    if "@" not in text:
+        return text
+    return _ADDRESS.sub(REMOVED, _LOGIN.sub("//", text))
