@@ -95,9 +95,10 @@ class Web(Settings):
 class DatabaseSettings(Settings):
     """`[database]`: where everything is kept."""
 
-    url: Annotated[str, Field(description="SQLAlchemy URL; SQLite by default.")] = (
-        "sqlite:///var/dateline.db"
-    )
+    url: Annotated[
+        # It may hold a password, so no repr shows it.
+        str, Field(repr=False, description="SQLAlchemy URL; SQLite by default.")
+    ] = "sqlite:///var/dateline.db"
 
 
 class Paths(Settings):
