@@ -1,0 +1,87 @@
+"""Rows of the table `posts` and values of the model, both ways; the only place that knows which column is which."""
+
+from dataclasses import asdict
+from typing import Any
+
+import sqlalchemy as sa
+
+from posts.identity import link_key, text_hash
+from posts.model import Content, Enclosure, Post, Status
+from posts.tables import posts
+
+Values = dict[str, Any]  # Any: column values of many types, checked by the table
+
+POST_COLUMNS = tuple(
+    column for column in posts.columns if column.name not in ("link_key", "text_hash")
+)
+
+
+def post_from_row(row: sa.Row[*tuple[Any, ...]]) -> Post:
+    """The post of a row that was selected with `POST_COLUMNS`."""
+    return Post(
+        id=row.id,
+        guid=row.guid,
+        slug=row.slug,
+        path=row.path,
+        source=row.source,
+        external_id=row.external_id,
+        status=Status(row.status),
+        revision=row.revision,
+        content=Content(
+            title=row.title,
+            html=row.html,
+            source_text=row.source_text,
+            language=row.language,
+            link=row.link,
+            summary=row.summary,
+            authors=tuple(row.authors),
+            tags=tuple(row.tags),
+            enclosures=_enclosures(row.enclosures),
+            comment_count=row.comment_count,
+            comments_url=row.comments_url,
+            lead=row.lead,
+            translation_key=row.translation_key,
+        ),
+        content_hash=row.content_hash,
+        published=row.published,
+        updated=row.updated,
+        first_seen=row.first_seen,
+        history=row.history,
+        number=row.number,
+        fault=row.fault,
+        withdrawn_by=row.withdrawn_by,
+        withdrawal_reason=row.withdrawal_reason,
+        missing_polls=row.missing_polls,
+    )
+
+
+def content_values(content: Content) -> Values:
+    """The columns that hold a content, and those that find it again."""
+    values = content_json(content)
+    return {**values, "link_key": link_key(content.link), "text_hash": text_hash(content)}
+
+
+def content_json(content: Content) -> Values:
+    """A content as plain values for JSON; `content_from_json` reads it back."""
+    return {
+        **asdict(content),
+        "authors": list(content.authors),
+        "tags": list(content.tags),
+        "enclosures": [asdict(enclosure) for enclosure in content.enclosures],
+    }
+
+
+def content_from_json(values: Values) -> Content:
+    """The content that `content_json` wrote."""
+    return Content(
+        **{
+            **values,
+            "authors": tuple(values["authors"]),
+            "tags": tuple(values["tags"]),
+            "enclosures": _enclosures(values["enclosures"]),
+        }
+    )
+
+
+def _enclosures(values: list[Values]) -> tuple[Enclosure, ...]:
+    return tuple(Enclosure(**value) for value in values)
