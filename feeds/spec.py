@@ -2,11 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from babel import Locale, UnknownLocaleError
+from pydantic import AfterValidator, Field
 
-from posts.settings import Selection, Settings
+from posts.model import Label
+from posts.settings import Selection, Settings, Site
+
+SIZE = 50
+"""How many of the newest posts a document holds unless config says otherwise (feeds.md 1.4: 20 to 50)."""
+
+MEDIA_TYPES: Mapping[str, str] = MappingProxyType(
+    {
+        "atom": "application/atom+xml",
+        "rss": "application/rss+xml",
+        "json": "application/feed+json",
+    }
+)
+"""The formats, by the ending of their addresses, Atom first because readers take the first that they know."""
+
+EVERYTHING = Selection()
+"""The selection of the feed of all posts."""
+
+_RESERVED = frozenset({"all", "updates", "headlines", "media"})
+_RESERVED_BEGINNINGS = ("tag-", "author-", "language-")
+
+
+def _free_slug(slug: str) -> str:
+    if slug in _RESERVED or slug.startswith(_RESERVED_BEGINNINGS):
+        raise ValueError(
+            f'"{slug}" is the name of a feed that always exists; choose another that is not '
+            f"{', '.join(sorted(_RESERVED))} and does not begin with {', '.join(_RESERVED_BEGINNINGS)}"
+        )
+    return slug
 
 
 class FeedSettings(Settings):
@@ -18,9 +51,121 @@ class FeedSettings(Settings):
             pattern=r"^[a-z0-9][a-z0-9-]*$",
             description="Its name in addresses: `/feeds/SLUG.atom`.",
         ),
+        AfterValidator(_free_slug),
     ]
-    title: Annotated[str, Field(description="Its title in feed readers.")]
+    title: Annotated[
+        str, Field(min_length=1, max_length=200, description="Its title in feed readers.")
+    ]
     select: Annotated[Selection, Field(description="Which posts it holds.")] = Selection()
     size: Annotated[
         int, Field(ge=1, le=1000, description="How many of the newest posts a document holds.")
-    ] = 50
+    ] = SIZE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feed:
+    """A selection of posts at one address, in every format. `language` is the one that it declares."""
+
+    slug: str
+    title: str
+    language: str
+    selection: Selection = EVERYTHING
+    size: int = SIZE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedLink:
+    """What a page says of a feed: a `<link rel="alternate">` with these attributes."""
+
+    title: str
+    url: str
+    type: str
+    language: str
+
+
+def list_feeds(
+    site: Site,
+    configured: Iterable[FeedSettings] = (),
+    tags: Iterable[Label] = (),
+    languages: Iterable[str] = (),
+) -> list[Feed]:
+    """All feeds of a site: all posts, those that config names, one a language, one a tag; in this order."""
+    return [
+        Feed(slug="all", title=site.title, language=site.language),
+        *(
+            Feed(
+                slug=settings.slug,
+                title=settings.title,
+                language=_language_of(settings.select, site),
+                selection=settings.select,
+                size=settings.size,
+            )
+            for settings in configured
+        ),
+        *(
+            Feed(
+                slug=f"language-{code.lower()}",
+                title=f"{site.title} ({_language_name(code)})",
+                language=code,
+                selection=Selection(languages=(code,)),
+            )
+            for code in sorted(set(languages), key=str.lower)
+        ),
+        *(
+            Feed(
+                slug=f"tag-{tag.slug}",
+                title=f"{site.title}: {tag.name}",
+                language=site.language,
+                selection=Selection(tags=(tag.name,)),
+            )
+            for tag in sorted(tags, key=lambda tag: tag.slug)
+        ),
+    ]
+
+
+def _language_of(selection: Selection, site: Site) -> str:
+    return selection.languages[0] if len(selection.languages) == 1 else site.language
+
+
+def _language_name(code: str) -> str:
+    """What a language calls itself, or its code where Babel does not know it."""
+    try:
+        return Locale.parse(code, sep="-").get_display_name() or code
+    except (UnknownLocaleError, ValueError):
+        return code
+
+
+def feed_paths(feed: Feed) -> dict[str, str]:
+    """Where a feed's documents are served and lie under `public/`, by format."""
+    return {format_: f"/feeds/{feed.slug}.{format_}" for format_ in MEDIA_TYPES}
+
+
+def feed_url(feed: Feed, format_: str, web_url: str) -> str:
+    """The absolute address of one document of a feed."""
+    return web_url.rstrip("/") + feed_paths(feed)[format_]
+
+
+def feed_id(feed: Feed, site: Site) -> str:
+    """The feed's permanent id: a tag URI (RFC 4151) of the newsroom's own host, so that it outlives a move of the server."""
+    host = urlsplit(site.url).hostname or "localhost"
+    return f"tag:{host.strip('[]').replace(':', '-')},2026:feeds/{feed.slug}"
+
+
+def autodiscovery(site: Site, web_url: str, feeds: Sequence[Feed]) -> list[FeedLink]:
+    """What a page puts into its head: each feed in each format, the page's own feed first if it comes first.
+
+    Titles carry the site's name, so that a reader program's list of choices says whose feed it is.
+    """
+    names = {"atom": "Atom", "rss": "RSS", "json": "JSON"}
+    return [
+        FeedLink(
+            title=f"{feed.title} ({names[format_]})"
+            if feed.title.startswith(site.title)
+            else f"{site.title}: {feed.title} ({names[format_]})",
+            url=feed_url(feed, format_, web_url),
+            type=media_type,
+            language=feed.language,
+        )
+        for feed in feeds
+        for format_, media_type in MEDIA_TYPES.items()
+    ]

@@ -1,0 +1,144 @@
+"""Build: the feeds under `public/`, as far as something changed; one build at a time on this host."""
+
+import fcntl
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from dateline.press import Press
+from feeds.publish import Outlet, Published, publish_feeds
+from feeds.spec import Feed, feed_paths, list_feeds
+from posts import store
+from posts.database import reading, writing
+from posts.labels import list_labels
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildResult:
+    """What a build did: paths under `public/` written and removed, how many documents stayed as they were, how many
+    entries had to be rendered, and which posts could not be (`guid: why`)."""
+
+    written: list[str]
+    removed: list[str]
+    unchanged: int
+    entries_rendered: int
+    quarantined: list[str]
+    took_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedFeed:
+    """A feed and how many public posts its selection has (its documents hold the newest `feed.size`)."""
+
+    feed: Feed
+    posts: int
+    paths: dict[str, str]
+    url: str
+
+
+def build(press: Press, *, feed: str | None = None) -> BuildResult:
+    """Builds all feeds that a change touched, or only `feed`; safe to repeat.
+
+    A post that cannot be rendered is quarantined and named, and the rest goes out (DESIGN.md 8.2). Raises NotFound
+    for a feed that does not exist.
+    """
+    started = time.monotonic()
+    built = press.var / "built"
+    with _lock(built / "lock"):
+        done, quarantined = _build(press, outlet(press), feed)
+    result = BuildResult(
+        written=done.written,
+        removed=done.removed,
+        unchanged=done.unchanged,
+        entries_rendered=done.entries_rendered,
+        quarantined=quarantined,
+        took_s=round(time.monotonic() - started, 3),
+    )
+    level = log.info if result.written or result.removed or quarantined else log.debug
+    level(
+        "feeds built",
+        written=len(result.written),
+        removed=len(result.removed),
+        unchanged=result.unchanged,
+        entries=result.entries_rendered,
+        took_s=result.took_s,
+    )
+    return result
+
+
+def outlet(press: Press) -> Outlet:
+    """Where this press publishes its feeds, and as what."""
+    config = press.config
+    return Outlet(
+        site=config.site,
+        web_url=config.web.url.rstrip("/"),
+        configured=config.feeds,
+        public=press.public,
+        built=press.var / "built",
+    )
+
+
+def feeds_of(press: Press) -> list[Feed]:
+    """All feeds there are now: for pages, autodiscovery and lists."""
+    with reading(press.engine) as conn:
+        return list_feeds(
+            press.config.site,
+            press.config.feeds,
+            list_labels(conn, "tag"),
+            store.list_languages(conn),
+        )
+
+
+def listed_feeds(press: Press) -> list[ListedFeed]:
+    """The same with the number of posts of each and where its documents are."""
+    web_url = press.config.web.url.rstrip("/")
+    feeds = feeds_of(press)
+    with reading(press.engine) as conn:
+        return [
+            ListedFeed(
+                feed=feed,
+                posts=store.count_posts(conn, feed.selection),
+                paths=feed_paths(feed),
+                url=web_url + feed_paths(feed)["atom"],
+            )
+            for feed in feeds
+        ]
+
+
+def _build(press: Press, where: Outlet, feed: str | None) -> tuple[Published, list[str]]:
+    """Builds, and once more whenever a post had to be quarantined, so that the next one takes its place."""
+    refused: set[int] = set()
+    quarantined: list[str] = []
+    written: list[str] = []
+    removed: list[str] = []
+    rendered = 0
+    while True:
+        with reading(press.engine) as conn:
+            done = publish_feeds(conn, where, only=feed, without=refused)
+        written += done.written
+        removed += done.removed
+        rendered += done.entries_rendered
+        if not done.refused:
+            done.written, done.removed, done.entries_rendered = written, removed, rendered
+            return done, quarantined
+        for post, error in done.refused:
+            with writing(press.engine) as conn:
+                store.mark_quarantined(conn, post.id, error.what)
+            refused.add(post.id)
+            quarantined.append(str(error))
+            log.warning("post quarantined", post=post.id, guid=post.guid, fault=error.what)
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """One build at a time: the others wait, a build takes seconds. The system lets go of a dead process's lock."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

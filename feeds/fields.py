@@ -1,0 +1,109 @@
+"""A post as finished values: what an entry says in whatever format it is written."""
+
+from __future__ import annotations
+
+import html
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from posts.model import Enclosure, Post, post_url
+from posts.text import excerpt, one_line, plain_text
+
+SUMMARY_WORDS = 55
+"""Length of an excerpt where a post has no summary: some 300 characters (feeds.md 1.1)."""
+
+_TITLE_WORDS = 12
+_IRI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`\x00-\x20\x7f]+")
+_BARE_IDS = uuid.UUID("5f1a7c1e-9a0b-5c1f-8b4e-2d7e6c1b9a33")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Category:
+    """A tag: `term` is its stable slug, `scheme` the address of its feed's page, `label` what people read."""
+
+    term: str
+    scheme: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryFields:
+    """What an entry says; `title` and `summary` are plain text, `html` is the full text."""
+
+    id: str
+    title: str
+    url: str
+    summary: str
+    html: str
+    language: str
+    published: datetime
+    updated: datetime
+    authors: tuple[str, ...] = ()
+    categories: tuple[Category, ...] = ()
+    enclosures: tuple[Enclosure, ...] = ()
+    comment_count: int | None = None
+    comments_url: str | None = None
+
+
+def entry_id(guid: str) -> str:
+    """The id that an entry carries in every format: the post's guid, or a UUID made of it where it is no IRI.
+
+    Atom demands an IRI (RFC 4287 4.2.6) and a remote feed's guid may be a bare "123"; one id in all three formats
+    lets a reader who changes the format see no post twice.
+    """
+    if _IRI.fullmatch(guid):
+        return guid
+    return uuid.uuid5(_BARE_IDS, guid).urn
+
+
+def entry_fields(post: Post, web_url: str, tag_slugs: Mapping[str, str]) -> EntryFields:
+    """What the entry of `post` says; `tag_slugs` gives the slug of each of its tags."""
+    content = post.content
+    summary = one_line(content.summary or excerpt(content.html, SUMMARY_WORDS))
+    return EntryFields(
+        id=entry_id(post.guid),
+        title=_title(post),
+        url=post_url(post, web_url),
+        summary=summary,
+        html=content.html,
+        language=content.language,
+        published=_second(post.published),
+        updated=_second(max(post.updated, post.published)),
+        authors=tuple(name for name in map(one_line, content.authors) if name),
+        categories=tuple(
+            Category(
+                term=tag_slugs[tag],
+                scheme=f"{web_url.rstrip('/')}/feeds/tag-{tag_slugs[tag]}/",
+                label=one_line(tag),
+            )
+            for tag in content.tags
+            if tag in tag_slugs
+        ),
+        enclosures=content.enclosures,
+        comment_count=content.comment_count if content.comments_url else None,
+        comments_url=content.comments_url,
+    )
+
+
+def _title(post: Post) -> str:
+    """The title; of an untitled post its first words, else its date: Atom and people want one (feeds.md 1.1)."""
+    title = one_line(post.content.title)
+    if title:
+        return title
+    words = one_line(plain_text(post.content.html)).split()
+    if words:
+        return " ".join(words[:_TITLE_WORDS]) + ("…" if len(words) > _TITLE_WORDS else "")
+    return post.published.astimezone(UTC).date().isoformat()
+
+
+def _second(moment: datetime) -> datetime:
+    """Whole seconds in UTC: RSS has no fractions, and one post should not carry two times."""
+    return moment.astimezone(UTC).replace(microsecond=0)
+
+
+def summary_html(fields: EntryFields) -> str:
+    """The summary for RSS, whose `description` is HTML: "a < b" must not become a tag there."""
+    return html.escape(fields.summary, quote=False)

@@ -1,0 +1,105 @@
+"""Kept entries, in a small SQL file of their own under `var/built/`: a document is then a join.
+
+A cache and nothing else: it may be deleted at any time, and a file that SQLite cannot read is begun anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from pathlib import Path
+
+from feeds.entry import ENTRY_VERSION
+from posts.model import Post
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS fragments (
+    guid TEXT PRIMARY KEY,
+    stamp BLOB NOT NULL,
+    atom BLOB NOT NULL,
+    rss BLOB NOT NULL,
+    json BLOB NOT NULL
+)
+"""
+_CHUNK = 500  # stays below SQLite's old bound of 999 parameters
+
+
+def fragment_stamp(post: Post, web_url: str, tag_slugs: Mapping[str, str]) -> bytes:
+    """A hash of all that an entry's bytes are made of: the post at its revision, and the settings that it shows.
+
+    The content hash speaks for what makes a revision; comment counts are refreshed without one.
+    """
+    content = post.content
+    parts = (
+        ENTRY_VERSION,
+        web_url,
+        post.guid,
+        post.path,
+        str(post.revision),
+        post.content_hash,
+        post.published.isoformat(),
+        post.updated.isoformat(),
+        str(content.comment_count),
+        str(content.comments_url),
+        *(f"{tag}={tag_slugs.get(tag)}" for tag in content.tags),
+    )
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).digest()
+
+
+class Fragments:
+    """The open cache. Used by one thread of one process at a time (the build's lock sees to that)."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._connection = _open(path)
+        except sqlite3.DatabaseError:
+            for name in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
+                name.unlink(missing_ok=True)
+            self._connection = _open(path)
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._connection.close()
+
+    def find(self, stamps: Mapping[str, bytes]) -> dict[str, dict[str, bytes]]:
+        """The kept entries, by guid and format, of those posts whose stamp still holds."""
+        guids = list(stamps)
+        found: dict[str, dict[str, bytes]] = {}
+        for start in range(0, len(guids), _CHUNK):
+            chunk = guids[start : start + _CHUNK]
+            marks = ",".join("?" * len(chunk))
+            rows = self._connection.execute(
+                f"SELECT guid, stamp, atom, rss, json FROM fragments WHERE guid IN ({marks})", chunk
+            )
+            for guid, stamp, atom, rss, json in rows:
+                if stamp == stamps[guid]:
+                    found[guid] = {"atom": atom, "rss": rss, "json": json}
+        return found
+
+    def save(self, entries: Iterable[tuple[str, bytes, Mapping[str, bytes]]]) -> None:
+        """Keeps (guid, stamp, bytes by format) of each post, in place of what was kept of it before."""
+        with self._connection:
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO fragments (guid, stamp, atom, rss, json)"
+                " VALUES (?, ?, ?, ?, ?)",
+                [
+                    (guid, stamp, entry["atom"], entry["rss"], entry["json"])
+                    for guid, stamp, entry in entries
+                ],
+            )
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        # A power cut may lose the newest fragments, which are rendered again; it cannot break the file.
+        connection.execute("PRAGMA synchronous = NORMAL")
+        with closing(connection.execute(_TABLE)):
+            return connection
+    except sqlite3.DatabaseError:
+        connection.close()
+        raise

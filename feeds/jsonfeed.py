@@ -1,0 +1,66 @@
+"""JSON Feed 1.1 (jsonfeed.org/version/1.1): an item's bytes, and the frame around the items."""
+
+from __future__ import annotations
+
+import json
+
+from feeds.fields import EntryFields
+from feeds.spec import Feed, feed_url
+from posts.settings import Site
+
+
+def json_item(fields: EntryFields) -> bytes:
+    """One item; its id is a string always, and it has full text."""
+    item: dict[str, object] = {
+        "id": fields.id,
+        "url": fields.url,
+        "title": fields.title,
+        "content_html": fields.html,
+        "summary": fields.summary,
+        "date_published": fields.published.isoformat(),
+        "date_modified": fields.updated.isoformat(),
+        "language": fields.language,
+    }
+    if fields.authors:
+        item["authors"] = [{"name": author} for author in fields.authors]
+        item["author"] = {
+            "name": fields.authors[0]
+        }  # what 1.0 called it; older readers know only this
+    if fields.categories:
+        item["tags"] = [category.label for category in fields.categories]
+    if fields.enclosures:
+        item["attachments"] = [
+            {
+                "url": enclosure.url,
+                "mime_type": enclosure.type,
+                **({"title": enclosure.title} if enclosure.title else {}),
+                **(
+                    {}
+                    if enclosure.length_bytes is None
+                    else {"size_in_bytes": enclosure.length_bytes}
+                ),
+            }
+            for enclosure in fields.enclosures
+        ]
+    if fields.comments_url:
+        item["_comments"] = {"url": fields.comments_url, "count": fields.comment_count}
+    return _bytes(item)
+
+
+def json_frame(feed: Feed, *, site: Site, web_url: str) -> tuple[bytes, bytes]:
+    """What stands before and after the items; the items are joined by `,` and a line break."""
+    head: dict[str, object] = {
+        "version": "https://jsonfeed.org/version/1.1",
+        "title": feed.title,
+        "home_page_url": site.url,
+        "feed_url": feed_url(feed, "json", web_url),
+        "description": site.tagline or feed.title,
+        "language": feed.language,
+        "authors": [{"name": site.title}],
+        "author": {"name": site.title},
+    }
+    return _bytes(head)[:-1] + b',"items":[\n', b"\n]}\n"
+
+
+def _bytes(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
