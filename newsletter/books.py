@@ -1,0 +1,267 @@
+"""The SQL of the books: where every recipient of an issue stands, at one moment, by name (DESIGN.md 8.5)."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from newsletter.ledger import UNSETTLED
+from newsletter.tables import batches, deliveries, doubts, issues, subscribers
+from posts.errors import NotFound
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Books:
+    """How many recipients of an issue are in each state; `excluded` by reason."""
+
+    recipients: int = 0
+    sent: int = 0
+    queued: int = 0
+    leased: int = 0
+    deferred: int = 0
+    failed: int = 0
+    excluded: Mapping[str, int] = field(default_factory=dict)
+    in_doubt: int = 0
+
+    @property
+    def excluded_total(self) -> int:
+        """All who are excluded, whatever the reason."""
+        return sum(self.excluded.values())
+
+    @property
+    def balance(self) -> bool:
+        """True when nobody is in no state."""
+        return (
+            self.recipients
+            == (self.sent + self.queued + self.leased + self.deferred + self.failed + self.in_doubt)
+            + self.excluded_total
+        )
+
+    @property
+    def is_open(self) -> bool:
+        """True while somebody may still be sent to."""
+        return bool(self.queued or self.leased or self.deferred or self.in_doubt)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One delivery as a report names it; `address` is None for a reader who was erased."""
+
+    number: int
+    subscriber: int
+    address: str | None
+    state: str
+    reason: str | None
+    code: int | None
+    reply: str | None
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """One time that a delivery came into doubt, and how it was settled (None: it is not)."""
+
+    number: int
+    subscriber: int
+    address: str | None
+    why: str
+    at: datetime
+    settled: str | None
+
+
+def books(conn: sa.Connection, issue_id: int) -> Books:
+    """The books of an issue; raises NotFound. They balance at every moment."""
+    found = list_books(conn, [issue_id])
+    if issue_id not in found:
+        raise NotFound(f"there is no issue {issue_id}", remedy="`issues list` names all.")
+    return found[issue_id]
+
+
+def list_books(conn: sa.Connection, issue_ids: Iterable[int]) -> dict[int, Books]:
+    """The books of several issues, of one moment: one statement, since PostgreSQL gives each its own.
+
+    Of a paused or cancelled issue the rest is read from the issue's row: who has no result is queued, or excluded as
+    "cancelled" (so is who was deferred; who is in doubt stays so).
+    """
+    ids = list(issue_ids)
+    leased = (
+        sa.select(
+            batches.c.issue,
+            sa.literal("leased").label("what"),
+            sa.null().label("reason"),
+            sa.func.count().label("amount"),
+        )
+        .join(
+            deliveries,
+            (deliveries.c.issue == batches.c.issue)
+            & deliveries.c.number.between(batches.c.first, batches.c.last),
+        )
+        .where(batches.c.issue.in_(ids), batches.c.owner.is_not(None))
+        .where(deliveries.c.state.is_(None))
+        .group_by(batches.c.issue)
+    )
+    states = (
+        sa.select(
+            deliveries.c.issue,
+            sa.func.coalesce(deliveries.c.state, "queued"),
+            sa.case((deliveries.c.state == "excluded", deliveries.c.reason)).label("why"),
+            sa.func.count(),
+        )
+        .where(deliveries.c.issue.in_(ids))
+        .group_by(deliveries.c.issue, deliveries.c.state, sa.text("why"))
+    )
+    totals = sa.select(
+        issues.c.id, "issue " + issues.c.status, sa.null(), issues.c.recipients
+    ).where(issues.c.id.in_(ids))
+    counts: dict[int, dict[tuple[str, str | None], int]] = {}
+    for issue, what, reason, amount in conn.execute(sa.union_all(leased, states, totals)):
+        counts.setdefault(issue, {})[what, reason] = amount
+    return {issue: _balanced(found) for issue, found in counts.items()}
+
+
+def _balanced(counts: Mapping[tuple[str, str | None], int]) -> Books:
+    status, recipients = next(
+        (what.removeprefix("issue "), amount)
+        for (what, _), amount in counts.items()
+        if what.startswith("issue ")
+    )
+    excluded = {
+        reason or "unknown": amount
+        for (what, reason), amount in counts.items()
+        if what == "excluded"
+    }
+    unsent, deferred = counts.get(("queued", None), 0), counts.get(("deferred", None), 0)
+    leased = counts.get(("leased", None), 0) if status == "released" else 0
+    if status == "cancelled" and unsent + deferred:
+        excluded["cancelled"] = excluded.get("cancelled", 0) + unsent + deferred
+        unsent = deferred = 0
+    return Books(
+        recipients=recipients,
+        sent=counts.get(("sent", None), 0),
+        queued=unsent - leased,
+        leased=leased,
+        deferred=deferred,
+        failed=counts.get(("failed", None), 0),
+        excluded=excluded,
+        in_doubt=counts.get(("in doubt", None), 0),
+    )
+
+
+def list_refusals(conn: sa.Connection, issue_id: int) -> list[Line]:
+    """The deliveries that were refused for good or for now, by number."""
+    return _lines(conn, issue_id, deliveries.c.state.in_(("failed", "deferred")))
+
+
+def list_in_doubt(conn: sa.Connection, issue_id: int) -> list[Line]:
+    """The deliveries that are in doubt now, by number."""
+    return _lines(conn, issue_id, deliveries.c.state == "in doubt")
+
+
+def _lines(conn: sa.Connection, issue_id: int, chosen: sa.ColumnElement[bool]) -> list[Line]:
+    rows = conn.execute(
+        sa.select(
+            deliveries.c.number,
+            deliveries.c.subscriber,
+            subscribers.c.address,
+            deliveries.c.state,
+            deliveries.c.reason,
+            deliveries.c.code,
+            deliveries.c.reply,
+            deliveries.c.at,
+        )
+        .outerjoin(subscribers, subscribers.c.id == deliveries.c.subscriber)
+        .where(deliveries.c.issue == issue_id, chosen)
+        .order_by(deliveries.c.number)
+    )
+    return [Line(**row._mapping) for row in rows]
+
+
+def list_doubts(conn: sa.Connection, issue_id: int) -> list[Doubt]:
+    """Every time that a delivery of the issue came into doubt, settled ones too, oldest first."""
+    rows = conn.execute(
+        sa.select(
+            doubts.c.number,
+            deliveries.c.subscriber,
+            subscribers.c.address,
+            doubts.c.why,
+            doubts.c.at,
+            doubts.c.settled,
+        )
+        .join(
+            deliveries,
+            (deliveries.c.issue == doubts.c.issue) & (deliveries.c.number == doubts.c.number),
+        )
+        .outerjoin(subscribers, subscribers.c.id == deliveries.c.subscriber)
+        .where(doubts.c.issue == issue_id)
+        .order_by(doubts.c.id)
+    )
+    return [Doubt(**row._mapping) for row in rows]
+
+
+def requeue_failed(conn: sa.Connection, issue_id: int, now: datetime) -> int:
+    """Gives every failed delivery of an issue a new start, and says how many; a done issue is released again."""
+    again = conn.execute(
+        sa.update(deliveries)
+        .where(deliveries.c.issue == issue_id, deliveries.c.state == "failed")
+        .values(
+            state=None,
+            reason=None,
+            code=None,
+            reply=None,
+            attempts=0,
+            first_refused=None,
+            not_before=None,
+            at=now,
+        )
+    ).rowcount
+    if again:
+        _reopen(conn, issue_id)
+    return again
+
+
+def resolve_doubts(
+    conn: sa.Connection, issue_id: int, numbers: Iterable[int], *, resend: bool, now: datetime
+) -> int:
+    """Settles deliveries in doubt by hand: offered again, or taken as sent; says how many were in doubt."""
+    chosen = sa.and_(
+        deliveries.c.issue == issue_id,
+        deliveries.c.number.in_(list(numbers)),
+        deliveries.c.state == "in doubt",
+    )
+    found = conn.execute(sa.select(deliveries.c.number).where(chosen)).scalars().all()
+    if not found:
+        return 0
+    state, reason = (None, None) if resend else ("sent", "resolved by hand")
+    conn.execute(
+        sa.update(deliveries)
+        .where(chosen)
+        .values(state=state, reason=reason, not_before=None, at=now)
+    )
+    conn.execute(
+        sa.update(doubts)
+        .where(doubts.c.issue == issue_id, doubts.c.number.in_(found), doubts.c.settled.is_(None))
+        .values(settled="resent by hand" if resend else "taken as sent by hand")
+    )
+    if resend:
+        _reopen(conn, issue_id)
+    return len(found)
+
+
+def _reopen(conn: sa.Connection, issue_id: int) -> None:
+    waiting = (
+        sa.select(deliveries.c.number)
+        .where(deliveries.c.issue == batches.c.issue, UNSETTLED)
+        .where(deliveries.c.number.between(batches.c.first, batches.c.last))
+        .exists()
+    )
+    conn.execute(
+        sa.update(batches)
+        .where(batches.c.issue == issue_id, waiting, batches.c.owner.is_(None))
+        .values(finished=False, due=None)
+    )
+    conn.execute(
+        sa.update(issues)
+        .where(issues.c.id == issue_id, issues.c.status == "done")
+        .values(status="released", finished=None)
+    )

@@ -1,0 +1,224 @@
+"""The SQL of leases: batches are leased, taken over, given back; an issue whose books are even is done.
+
+Takeover is where doubt begins: what the former owner had named and never answered for is put in doubt in the same
+transaction that raises the fence (DESIGN.md 9).
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from newsletter.ledger import HELD, LOST_REPLY, SENDER_STOPPED, UNSETTLED, Batch, Delivery, InDoubt
+from newsletter.tables import batches, deliveries, doubts, issues, subscribers, subscriptions
+from newsletter.tokens import Keys
+
+
+def recover(conn: sa.Connection, now: datetime, *, everyone: bool = False) -> int:
+    """Takes lapsed leases from their owners and gives how many; `everyone` takes all (the lock proves them dead).
+
+    Raises the fence and, in the same transaction, puts every number that was named and has no result in doubt.
+    """
+    lapsed = sa.and_(batches.c.owner.is_not(None), sa.true() if everyone else batches.c.lease < now)
+    found = conn.execute(
+        sa.select(batches.c.id, batches.c.issue, batches.c.on_wire)
+        .where(lapsed)
+        .order_by(batches.c.id)
+        .with_for_update(skip_locked=True)
+    ).all()
+    for batch in found:
+        conn.execute(
+            sa.update(batches)
+            .where(batches.c.id == batch.id)
+            .values(attempt=batches.c.attempt + 1, owner=None, lease=None, due=None, on_wire=[])
+        )
+        if batch.on_wire:
+            _mark_in_doubt(conn, batch.issue, batch.on_wire, SENDER_STOPPED, now)
+    return len(found)
+
+
+def _mark_in_doubt(
+    conn: sa.Connection, issue: int, numbers: Sequence[int], why: str, now: datetime
+) -> None:
+    chosen = (deliveries.c.issue == issue) & deliveries.c.number.in_(numbers) & UNSETTLED
+    open_ones = conn.execute(sa.select(deliveries.c.number).where(chosen)).scalars().all()
+    if not open_ones:
+        return
+    conn.execute(
+        sa.update(deliveries)
+        .where(deliveries.c.issue == issue, deliveries.c.number.in_(open_ones))
+        .values(state="in doubt", reason=why, not_before=None, at=now)
+    )
+    conn.execute(
+        sa.insert(doubts),
+        [{"issue": issue, "number": number, "why": why, "at": now} for number in open_ones],
+    )
+
+
+def lease_batch(
+    conn: sa.Connection,
+    owner: str,
+    now: datetime,
+    until: datetime,
+    *,
+    busy: Collection[int] = (),
+    after: int = 0,
+    only: int | None = None,
+) -> Batch | None:
+    """Leases the next batch that is due, or None. Round robin over issues: those not in `busy` first, then by id
+    after the issue `after`; `only` asks for one issue's batches alone."""
+    due = (
+        sa.select(batches.c.issue, sa.func.min(batches.c.id).label("id"))
+        .join(issues, issues.c.id == batches.c.issue)
+        .where(_is_due(now), *([batches.c.issue == only] if only is not None else []))
+        .group_by(batches.c.issue)
+    )
+    candidates = sorted(
+        conn.execute(due).all(), key=lambda row: (row.issue in busy, row.issue <= after, row.issue)
+    )
+    for candidate in candidates:
+        mine = conn.execute(
+            sa.update(batches)
+            .where(batches.c.id == candidate.id, batches.c.owner.is_(None))
+            .where(batches.c.finished.is_(False))
+            .values(owner=owner, lease=until, attempt=batches.c.attempt + 1, on_wire=[])
+            .returning(
+                batches.c.id, batches.c.issue, batches.c.first, batches.c.last, batches.c.attempt
+            )
+        ).one_or_none()
+        if mine is not None:
+            return Batch(**mine._mapping)
+    return None
+
+
+def _is_due(now: datetime) -> sa.ColumnElement[bool]:
+    return (
+        batches.c.finished.is_(False)
+        & batches.c.owner.is_(None)
+        & (batches.c.due.is_(None) | (batches.c.due <= now))
+        & (issues.c.status == "released")
+    )
+
+
+def _may_be_sent(now: datetime, in_doubt: InDoubt) -> sa.ColumnElement[bool]:
+    """Rows that a lease may send: never offered, refused and due again, or in doubt where doubt is resent."""
+    due = deliveries.c.not_before.is_(None) | (deliveries.c.not_before <= now)
+    chosen = deliveries.c.state.is_(None) | ((deliveries.c.state == "deferred") & due)
+    if in_doubt == "resend":
+        chosen |= _is_resent() & due
+    return chosen
+
+
+def _is_resent() -> sa.ColumnElement[bool]:
+    return (deliveries.c.state == "in doubt") & (sa.func.coalesce(deliveries.c.reason, "") != HELD)
+
+
+def list_deliveries(
+    conn: sa.Connection, batch: Batch, keys: Keys, now: datetime, in_doubt: InDoubt
+) -> list[Delivery]:
+    """The batch's recipients who may be offered now, by number. One who was erased has an empty address: the flush
+    that would name him excludes him."""
+    rows = conn.execute(
+        sa.select(
+            deliveries.c.number,
+            deliveries.c.subscription,
+            deliveries.c.subscriber,
+            deliveries.c.edition,
+            deliveries.c.state,
+            deliveries.c.attempts,
+            deliveries.c.first_refused,
+            subscribers.c.address,
+            subscribers.c.address_key,
+            subscribers.c.name,
+            subscribers.c.language,
+            sa.func.coalesce(subscriptions.c.since, subscribers.c.created).label("since"),
+            subscriptions.c.generation,
+        )
+        .outerjoin(subscribers, subscribers.c.id == deliveries.c.subscriber)
+        .outerjoin(subscriptions, subscriptions.c.id == deliveries.c.subscription)
+        .where(deliveries.c.issue == batch.issue)
+        .where(deliveries.c.number.between(batch.first, batch.last))
+        .where(_may_be_sent(now, in_doubt))
+        .order_by(deliveries.c.number)
+    ).all()
+    lost = _lost_replies(conn, batch) if any(row.state == "in doubt" for row in rows) else {}
+    return [
+        Delivery(
+            issue=batch.issue,
+            number=row.number,
+            subscription=row.subscription,
+            subscriber=row.subscriber,
+            edition=row.edition or 0,
+            address=row.address or "",
+            address_hash=keys.address_hash(row.address_key) if row.address_key else "",
+            name=row.name,
+            language=row.language or "",
+            since=row.since or now,
+            generation=row.generation or 0,
+            attempts=row.attempts,
+            first_refused=row.first_refused,
+            doubted=row.state == "in doubt",
+            lost_before=lost.get(row.number, 0),
+        )
+        for row in rows
+    ]
+
+
+def _lost_replies(conn: sa.Connection, batch: Batch) -> dict[int, int]:
+    rows = conn.execute(
+        sa.select(doubts.c.number, sa.func.count().label("lost"))
+        .where(doubts.c.issue == batch.issue, doubts.c.why == LOST_REPLY)
+        .where(doubts.c.number.between(batch.first, batch.last))
+        .group_by(doubts.c.number)
+    )
+    return {row.number: row.lost for row in rows}
+
+
+def settle_batch(conn: sa.Connection, batch: Batch, now: datetime, in_doubt: InDoubt) -> bool:
+    """Gives a batch back whose named deliveries all have their verdict; False when it was not ours any more.
+
+    It is finished when no row of it can be sent, else due at the earliest retry among its rows.
+    """
+    ours = conn.execute(
+        sa.select(batches.c.id)
+        .where(batches.c.id == batch.id, batches.c.attempt == batch.attempt)
+        .with_for_update()
+    ).one_or_none()
+    if ours is None:
+        return False
+    rest = deliveries.c.state.is_(None) | (deliveries.c.state == "deferred")
+    if in_doubt == "resend":
+        rest |= _is_resent()
+    row = conn.execute(
+        sa.select(
+            sa.func.count().label("open"),
+            sa.func.min(sa.func.coalesce(deliveries.c.not_before, now)).label("due"),
+        )
+        .where(deliveries.c.issue == batch.issue)
+        .where(deliveries.c.number.between(batch.first, batch.last), rest)
+    ).one()
+    conn.execute(
+        sa.update(batches)
+        .where(batches.c.id == batch.id)
+        .values(owner=None, lease=None, on_wire=[], finished=row.open == 0, due=row.due)
+    )
+    return True
+
+
+def finish_issues(conn: sa.Connection, now: datetime) -> list[int]:
+    """Marks done every released issue whose books say so (DESIGN.md 8.5), and gives their ids."""
+    waiting = (
+        sa.select(deliveries.c.number).where(deliveries.c.issue == issues.c.id, UNSETTLED).exists()
+    )
+    unfinished = (
+        sa.select(batches.c.id)
+        .where(batches.c.issue == issues.c.id, batches.c.finished.is_(False))
+        .exists()
+    )
+    done = conn.execute(
+        sa.update(issues)
+        .where(issues.c.status == "released", ~unfinished, ~waiting)
+        .values(status="done", finished=now)
+        .returning(issues.c.id)
+    )
+    return sorted(done.scalars())

@@ -1,0 +1,293 @@
+"""The SQL of the ledger: deliveries are named before they go out, and verdicts are written, in one transaction.
+
+The rules are DESIGN.md 8.5 to 8.7 and 9. Order of locks on PostgreSQL: the batch's row first, then its deliveries;
+whoever holds the batch's row sees what a former or new owner has written.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+import sqlalchemy as sa
+
+from newsletter.retry import Verdict
+from newsletter.suppression import suppress_hash, suppressed_hashes
+from newsletter.tables import (
+    batches,
+    deliveries,
+    doubts,
+    issue_posts,
+    issues,
+    subscribers,
+    subscriptions,
+)
+from posts.model import ChangeKind
+from posts.tables import journal
+
+InDoubt = Literal["resend", "hold"]
+LOST_REPLY = "lost reply"
+SENDER_STOPPED = "sender stopped"
+HELD = "held"
+"""Reason of a delivery in doubt that only a person settles, whatever `[mail] in_doubt` says."""
+
+UNSETTLED = deliveries.c.state.is_(None) | deliveries.c.state.in_(("deferred", "in doubt"))
+"""Rows whose fate is open."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """A leased slice [first, last] of an issue's deliveries; `attempt` is the fence."""
+
+    id: int
+    issue: int
+    first: int
+    last: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One recipient of a leased batch who may be sent to now. `doubted`: it may have arrived already."""
+
+    issue: int
+    number: int
+    subscription: int
+    subscriber: int
+    edition: int
+    address: str
+    address_hash: str
+    name: str | None
+    language: str
+    since: datetime
+    generation: int
+    attempts: int = 0
+    first_refused: datetime | None = None
+    doubted: bool = False
+    lost_before: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """The verdict on one delivery, to be written by the next flush."""
+
+    delivery: Delivery
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What one flush says of one batch. `keep`: named before and without a result; `wanted`: to be named now."""
+
+    batch: Batch
+    keep: Collection[int] = ()
+    wanted: Sequence[Delivery] = ()
+    results: Sequence[Result] = ()
+
+
+class Standing(StrEnum):
+    """Whose a batch is after a flush."""
+
+    HELD = "held"
+    STOPPED = "stopped"
+    """Still ours, but its issue is paused, cancelled, or waits to be sealed anew: nothing was named."""
+    LOST = "lost"
+    """Another has taken it over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flushed:
+    """What a flush came to: `named` may go to the wire, `excluded` (number -> reason) never will."""
+
+    standing: Standing
+    named: frozenset[int] = frozenset()
+    excluded: dict[int, str] = field(default_factory=dict)
+
+
+def flush(conn: sa.Connection, work: Work, now: datetime, until: datetime) -> Flushed:
+    """The one transaction of sending (DESIGN.md 9): names what goes out next, writes the verdicts since the last one,
+    looks once more at who may still be sent. No byte of a delivery may go out before this has committed.
+
+    The caller's transaction may hold flushes of several batches. Verdicts are written whatever the standing; of a lost
+    batch only those that the new owner has not named.
+    """
+    numbers = [*work.keep, *(delivery.number for delivery in work.wanted)]
+    held = conn.execute(
+        _NAME,
+        {
+            "b_id": work.batch.id,
+            "b_attempt": work.batch.attempt,
+            "b_issue": work.batch.issue,
+            "b_on_wire": numbers,
+            "b_lease": until,
+        },
+    )
+    if held.rowcount == 1:
+        _write_results(conn, work.results, now)
+        excluded = _exclude(conn, work, now)
+        named = frozenset(d.number for d in work.wanted if d.number not in excluded)
+        return Flushed(standing=Standing.HELD, named=named, excluded=excluded)
+    return _flush_unnamed(conn, work, now, until)
+
+
+def _flush_unnamed(conn: sa.Connection, work: Work, now: datetime, until: datetime) -> Flushed:
+    """The batch is lost or its issue stands still: what has come in is written all the same."""
+    row = conn.execute(
+        sa.select(batches.c.attempt, batches.c.on_wire)
+        .where(batches.c.id == work.batch.id)
+        .with_for_update()
+    ).one()
+    if row.attempt == work.batch.attempt:
+        _write_results(conn, work.results, now)
+        conn.execute(
+            sa.update(batches)
+            .where(batches.c.id == work.batch.id)
+            .values(on_wire=list(work.keep), lease=until)
+        )
+        return Flushed(standing=Standing.STOPPED)
+    taken = set(row.on_wire)
+    late = [result for result in work.results if result.delivery.number not in taken]
+    _write_results(conn, late, now, late=True)
+    return Flushed(standing=Standing.LOST)
+
+
+_WITHDRAWN_SINCE_SEALED = (
+    sa.select(journal.c.number)
+    .join(issue_posts, issue_posts.c.post == journal.c.post)
+    .where(issue_posts.c.issue == issues.c.id)
+    .where(journal.c.kind == ChangeKind.WITHDRAWN.value, journal.c.number > issues.c.sealed_at)
+    .exists()
+)
+"""A post of the issue was taken back after it was sealed: it is sealed anew before more goes out (DESIGN.md 8.4)."""
+
+_NAME = (
+    sa.update(batches)
+    .where(batches.c.id == sa.bindparam("b_id"), batches.c.attempt == sa.bindparam("b_attempt"))
+    .where(
+        sa.select(issues.c.id)
+        .where(issues.c.id == sa.bindparam("b_issue"), issues.c.status == "released")
+        .where(~_WITHDRAWN_SINCE_SEALED.correlate(issues))
+        .exists()
+    )
+    .values(on_wire=sa.bindparam("b_on_wire"), lease=sa.bindparam("b_lease"))
+)
+
+_WRITE = (
+    sa.update(deliveries)
+    .where(
+        deliveries.c.issue == sa.bindparam("r_issue"),
+        deliveries.c.number == sa.bindparam("r_number"),
+        UNSETTLED,
+    )
+    .values(
+        state=sa.bindparam("r_state"),
+        reason=sa.bindparam("r_reason"),
+        code=sa.bindparam("r_code"),
+        reply=sa.bindparam("r_reply"),
+        attempts=sa.bindparam("r_attempts"),
+        first_refused=sa.bindparam("r_first_refused"),
+        not_before=sa.bindparam("r_not_before"),
+        at=sa.bindparam("r_at"),
+    )
+)
+
+_SETTLE_DOUBT = (
+    sa.update(doubts)
+    .where(doubts.c.issue == sa.bindparam("r_issue"), doubts.c.number == sa.bindparam("r_number"))
+    .where(doubts.c.settled.is_(None))
+    .values(settled=sa.bindparam("r_settled"))
+)
+
+
+def _write_results(
+    conn: sa.Connection, results: Sequence[Result], now: datetime, *, late: bool = False
+) -> None:
+    """Writes verdicts; one that says nothing (weather) leaves its row as it was."""
+    told = [result for result in results if result.verdict.state is not None]
+    if not told:
+        return
+    conn.execute(_WRITE, [_row_of(result, now) for result in told])
+    new_doubts = [r.delivery for r in told if r.verdict.state == "in doubt"]
+    if new_doubts:
+        conn.execute(
+            sa.insert(doubts),
+            [
+                {"issue": d.issue, "number": d.number, "why": LOST_REPLY, "at": now}
+                for d in new_doubts
+            ],
+        )
+    settled = [r for r in told if (late or r.delivery.doubted) and r.verdict.is_final]
+    if settled:
+        conn.execute(_SETTLE_DOUBT, [_settlement(result, late=late) for result in settled])
+    for result in told:
+        if result.verdict.dead and result.delivery.address_hash:
+            detail = f"{result.verdict.code} {result.verdict.enhanced or ''}".strip()
+            suppress_hash(conn, result.delivery.address_hash, "dead", detail, now)
+
+
+def _settlement(result: Result, *, late: bool) -> dict[str, object]:
+    how = "answered late" if late else "resent"
+    return {
+        "r_issue": result.delivery.issue,
+        "r_number": result.delivery.number,
+        "r_settled": f"{how}, {result.verdict.state}",
+    }
+
+
+def _row_of(result: Result, now: datetime) -> dict[str, object]:
+    verdict = result.verdict
+    return {
+        "r_issue": result.delivery.issue,
+        "r_number": result.delivery.number,
+        "r_state": verdict.state,
+        "r_reason": verdict.reason,
+        "r_code": verdict.code,
+        "r_reply": verdict.reply,
+        "r_attempts": verdict.attempts,
+        "r_first_refused": verdict.first_refused,
+        "r_not_before": verdict.not_before,
+        "r_at": now,
+    }
+
+
+def _exclude(conn: sa.Connection, work: Work, now: datetime) -> dict[int, str]:
+    """Who of the wanted may not be sent to any more, written down; a row that is final already is left alone."""
+    if not work.wanted:
+        return {}
+    wanted = {delivery.number: delivery for delivery in work.wanted}
+    rows = conn.execute(
+        sa.select(
+            deliveries.c.number,
+            UNSETTLED.label("is_open"),
+            subscribers.c.id.label("subscriber"),
+            subscriptions.c.status,
+        )
+        .outerjoin(subscribers, subscribers.c.id == deliveries.c.subscriber)
+        .outerjoin(subscriptions, subscriptions.c.id == deliveries.c.subscription)
+        .where(deliveries.c.issue == work.batch.issue, deliveries.c.number.in_(list(wanted)))
+    ).all()
+    hashes = suppressed_hashes(conn, (delivery.address_hash for delivery in work.wanted))
+    found: dict[int, str] = {}
+    for row in rows:
+        reason = _why_not(row.subscriber, row.status, wanted[row.number].address_hash in hashes)
+        if not row.is_open:
+            found[row.number] = "settled"
+        elif reason is not None:
+            found[row.number] = reason
+            conn.execute(
+                sa.update(deliveries)
+                .where(deliveries.c.issue == work.batch.issue, deliveries.c.number == row.number)
+                .values(state="excluded", reason=reason, not_before=None, at=now)
+            )
+    return found
+
+
+def _why_not(subscriber: int | None, status: str | None, suppressed: bool) -> str | None:
+    if subscriber is None:
+        return "erased"
+    if suppressed:
+        return "suppressed"
+    if status == "active":
+        return None
+    return "paused" if status == "paused" else "unsubscribed"
