@@ -49,8 +49,6 @@ posts = sa.Table(
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("revision", sa.Integer, nullable=False),
     sa.Column("title", sa.Text, nullable=False),
-    sa.Column("html", sa.Text, nullable=False),
-    sa.Column("source_text", sa.Text, nullable=False),
     sa.Column("language", sa.Text, nullable=False),
     sa.Column("link", sa.Text),
     sa.Column("summary", sa.Text),
@@ -73,6 +71,9 @@ posts = sa.Table(
     sa.Column("missing_polls", sa.Integer, nullable=False, server_default="0"),
     sa.Column("link_key", sa.Text, index=True),
     sa.Column("text_hash", sa.Text, nullable=False, index=True),
+    # The long texts stand last: SQLite walks through all overflow pages of a row to reach what stands behind them.
+    sa.Column("html", sa.Text, nullable=False),
+    sa.Column("source_text", sa.Text, nullable=False),
     sa.UniqueConstraint("source", "external_id"),
     sa.Index(None, "status", "published", "id"),
 )
