@@ -225,7 +225,7 @@ def _header_texts(
 def _is_zone(name: str) -> bool:
     try:
         ZoneInfo(name.strip())
-    except (OSError, ValueError):
+    except (KeyError, OSError, ValueError):  # unknown; a folder of the zone database; a hostile name
         return False
     return True
 
