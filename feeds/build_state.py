@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from feeds.files import write_atomically
@@ -70,5 +70,18 @@ def read_build_state(path: Path) -> BuildState:
 
 def write_build_state(path: Path, state: BuildState) -> None:
     """Writes the state in one step."""
-    stored = {"version": _VERSION, **asdict(state)}
-    write_atomically(path, json.dumps(stored, ensure_ascii=False, indent=0).encode())
+    stored = {
+        "version": _VERSION,
+        "line": state.line,
+        "newest": state.newest,
+        "feeds": {
+            slug: {
+                "stamp": feed.stamp,
+                "cursor": feed.cursor,
+                "members": dict(feed.members),
+                "files": dict(feed.files),
+            }
+            for slug, feed in state.feeds.items()
+        },
+    }
+    write_atomically(path, json.dumps(stored, ensure_ascii=False).encode())

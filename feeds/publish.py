@@ -26,9 +26,9 @@ from feeds.opml import OPML_PATH, build_opml
 from feeds.spec import MEDIA_TYPES, Feed, FeedSettings, feed_id, feed_paths, list_feeds
 from posts import journal, store
 from posts.errors import NotFound, PostError
-from posts.labels import list_labels
+from posts.labels import list_slugs
 from posts.marks import list_marks, post_mark
-from posts.model import Change, Post
+from posts.model import Change, Label, Post
 from posts.settings import Site
 
 STATE_FILE = "feeds.json"
@@ -79,7 +79,8 @@ def publish_feeds(
     head = journal.head(
         conn
     )  # before the posts: what is newer than it is seen again by the next build
-    tags = list_labels(conn, "tag")
+    tag_slugs = list_slugs(conn, "tag")
+    tags = [Label(kind="tag", name=name, slug=slug) for name, slug in tag_slugs.items()]
     feeds = list_feeds(outlet.site, outlet.configured, tags, store.list_languages(conn))
     state = _trusted_state(conn, outlet.built / STATE_FILE)
     wanted = [feed for feed in feeds if only is None or feed.slug == only]
@@ -88,7 +89,7 @@ def publish_feeds(
         raise NotFound(f'There is no feed "{only}".', remedy=f"There are: {names} ...")
     fragments = Fragments(outlet.built / FRAGMENTS_FILE)
     try:
-        press = _Build(conn, outlet, fragments, {tag.name: tag.slug for tag in tags}, head, without)
+        press = _Build(conn, outlet, fragments, tag_slugs, head, without)
         built = press.build(wanted, state)
     finally:
         fragments.close()

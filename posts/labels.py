@@ -61,6 +61,27 @@ def list_labels(conn: sa.Connection, kind: str) -> list[Label]:
     return sorted(found, key=lambda label: label.name)
 
 
+def list_slugs(conn: sa.Connection, kind: str) -> dict[str, str]:
+    """The slugs of the labels that public posts carry, by name, in order of name.
+
+    It looks for one post a label and counts none: a build asks it each time, and counting reads a row a post.
+    """
+    carried = (
+        sa.select(1)
+        .select_from(post_labels.join(posts, posts.c.id == post_labels.c.post))
+        .where(
+            post_labels.c.kind == labels.c.kind,
+            post_labels.c.name == labels.c.name,
+            posts.c.status == Status.PUBLISHED,
+            posts.c.fault.is_(None),
+        )
+        .exists()
+    )
+    query = sa.select(labels.c.name, labels.c.slug).where(labels.c.kind == kind, carried)
+    # In Python, as above.
+    return {row.name: row.slug for row in sorted(conn.execute(query), key=lambda row: row.name)}
+
+
 def find_label(conn: sa.Connection, kind: str, slug: str) -> Label | None:
     """The label of this slug, or None; `posts` is not counted."""
     query = sa.select(labels.c.name).where(labels.c.kind == kind, labels.c.slug == slug)
