@@ -1,0 +1,138 @@
+"""`dateline/migrations`: all of them from nothing give the tables that the code declares, whoever runs them at once."""
+
+import multiprocessing
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from dateline.migrations.apply import OPTIONS, find_version, known_versions, upgrade
+from newsletter import tables as _newsletter_tables  # noqa: F401  registers its tables
+from posts.database import open_engine, reading, writing
+from posts.errors import StoreError
+from posts.tables import metadata
+
+REMEDY = "run: python -m dateline.migrations.generate (see its docstring)"
+
+
+def empty(engine: sa.Engine) -> None:
+    with writing(engine) as conn:
+        metadata.drop_all(conn)
+
+
+def everything(engine: sa.Engine) -> list[tuple[str, ...]]:
+    """All that the database itself says of its tables, indexes and constraints, in an order that does not matter."""
+    if engine.dialect.name == "sqlite":
+        asked = ["SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"]
+    else:
+        asked = [
+            "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
+            "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint"
+            " WHERE connamespace = 'public'::regnamespace",
+            "SELECT table_name, column_name || ' ' || data_type || ' ' || is_nullable || ' '"
+            " || coalesce(column_default, '-') FROM information_schema.columns"
+            " WHERE table_schema = 'public'",
+        ]
+    with reading(engine) as conn:
+        rows = [tuple(row) for text in asked for row in conn.execute(sa.text(text))]
+    return sorted(
+        (name, *_clauses(text)) for name, text in rows if not name.startswith("alembic_version")
+    )
+
+
+def _clauses(text: str) -> list[str]:
+    return sorted(" ".join(line.split()).rstrip(",") for line in text.splitlines() if line.strip())
+
+
+def test_all_migrations_from_nothing_give_the_tables_that_the_code_declares(
+    engine: sa.Engine,
+) -> None:
+    declared = everything(engine)
+    empty(engine)
+    upgrade(engine)
+    with reading(engine) as conn:
+        context = MigrationContext.configure(conn, opts=OPTIONS)
+        assert compare_metadata(context, metadata) == [], REMEDY
+    assert everything(engine) == declared, REMEDY
+
+
+def test_a_second_upgrade_does_nothing(engine: sa.Engine) -> None:
+    empty(engine)
+    assert upgrade(engine) == known_versions()
+    assert upgrade(engine) == []
+
+
+def test_a_failing_migration_leaves_nothing_behind(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty(engine)
+    with writing(engine) as conn:
+        conn.execute(sa.text("CREATE TABLE press (other INTEGER)"))
+    with pytest.raises(sa.exc.DBAPIError, match="already exists"):
+        upgrade(engine)
+    with reading(engine) as conn:
+        assert sa.inspect(conn).get_table_names() == ["press"]
+    with writing(engine) as conn:
+        conn.execute(sa.text("DROP TABLE press"))
+    assert upgrade(engine) == known_versions()
+
+
+def test_a_newer_database_is_refused_and_left_as_it_is(engine: sa.Engine) -> None:
+    empty(engine)
+    upgrade(engine)
+    with writing(engine) as conn:
+        conn.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(StoreError, match=r"version 9999.*Run the newer Dateline"):
+        upgrade(engine)
+    with reading(engine) as conn:
+        assert find_version(conn) == "9999"
+
+
+def test_alembic_is_not_loaded_when_there_is_nothing_to_do(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'dateline.db'}"
+    engine = open_engine(url)
+    upgrade(engine)
+    engine.dispose()
+    code = (
+        "import sys; from dateline.migrations.apply import upgrade; from posts.database import"
+        " open_engine; upgrade(open_engine(sys.argv[1])); print('alembic' in sys.modules)"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", code, url], check=True, capture_output=True, text=True
+    )
+    assert said.stdout == "False\n"
+
+
+def test_many_processes_may_start_at_once_on_an_empty_database(engine: sa.Engine) -> None:
+    empty(engine)
+    url = engine.url.render_as_string(hide_password=False)
+    context = multiprocessing.get_context("spawn")
+    answers: multiprocessing.Queue[str] = context.Queue()
+    barrier = context.Barrier(3)
+    children = [
+        context.Process(target=_upgrades, args=(url, answers, barrier), daemon=True)
+        for _ in range(3)
+    ]
+    for child in children:
+        child.start()
+    said = sorted(answers.get(timeout=60) for _ in children)
+    for child in children:
+        child.join(30)
+    assert said == ["", "", ",".join(known_versions())]
+
+
+def _upgrades(url: str, answers: "multiprocessing.Queue[str]", barrier: object) -> None:
+    engine = open_engine(_plain(url))
+    barrier.wait()  # type: ignore[attr-defined]  # a Barrier, whose type multiprocessing does not name
+    try:
+        answers.put(",".join(upgrade(engine)))
+    except Exception as error:
+        answers.put(repr(error))
+
+
+def _plain(url: str) -> str:
+    return url.replace("postgresql+psycopg", "postgresql")
