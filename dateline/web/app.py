@@ -1,0 +1,89 @@
+"""The web server's application: every address of DESIGN.md 7, and what stands in front of them."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Scope
+
+from dateline.press import Press
+from dateline.web import issues, mailbox_pages, pages, subscribe
+from dateline.web.errors import error_page
+from dateline.web.feed_files import FeedFiles
+from dateline.web.paper import Paper, build_paper
+from dateline.web.security import PICTURE_POLICY, SecurityHeaders
+from dateline.web.visit import Visit, in_thread
+
+_FOR_EVER = "public, max-age=31536000, immutable"
+
+
+def build_app(press: Press, *, mailbox: Path | None = None) -> ASGIApp:
+    """The ASGI application of a press: built feeds first, then pages. `mailbox` shows a maildir (demo only)."""
+    paper = build_paper(press, mailbox=mailbox)
+    on_error = error_page(paper)
+    site = Starlette(
+        routes=_routes(paper),
+        exception_handlers={status: on_error for status in (400, 404, 405, 410, 413, 500)},
+    )
+    return FeedFiles(SecurityHeaders(site), press.public, press.clock)
+
+
+def _routes(paper: Paper) -> list[BaseRoute]:
+    def shows(path: str, page: Callable[[Paper, Visit], Response]) -> Route:
+        return Route(path, in_thread(partial(page, paper)), methods=["GET"])
+
+    def acts(path: str, page: Callable[[Paper, Visit], Response]) -> Route:
+        return Route(path, in_thread(partial(page, paper)), methods=["GET", "POST"])
+
+    routes: list[BaseRoute] = [
+        shows("/", pages.front),
+        shows("/healthz", pages.healthz),
+        shows("/style.css", _style),
+        shows("/icon.svg", _icon),
+        shows("/feeds/", pages.feeds),
+        shows("/feeds/{name}/", pages.feed),
+        acts("/subscribe", subscribe.sign_up),
+        acts("/confirm/{token}", subscribe.confirm),
+        acts("/u/{token}", subscribe.unsubscribe),
+        acts("/preferences/{token}", subscribe.preferences),
+        Mount("/media", _MediaFiles(paper)),
+    ]
+    if paper.mailbox is not None:
+        routes += [
+            shows("/mailbox/", mailbox_pages.mailbox),
+            shows("/mailbox/{name}/", mailbox_pages.mail),
+            shows("/mailbox/{name}/html", mailbox_pages.mail_html),
+        ]
+    return [
+        *routes,
+        shows("/{year:int}/{month:int}/{slug}/", pages.post),
+        shows("/{newsletter}/{number:int}/", issues.issue),
+        shows("/{newsletter}/", issues.issues),
+    ]
+
+
+def _style(paper: Paper, visit: Visit) -> Response:
+    return Response(paper.style, media_type="text/css", headers={"Cache-Control": _FOR_EVER})
+
+
+def _icon(paper: Paper, visit: Visit) -> Response:
+    headers = {"Cache-Control": _FOR_EVER, "Content-Security-Policy": PICTURE_POLICY}
+    return Response(paper.icon, media_type="image/svg+xml", headers=headers)
+
+
+class _MediaFiles(StaticFiles):
+    """The files of `[paths] media`, each under a policy that lets an SVG draw and do nothing else."""
+
+    def __init__(self, paper: Paper) -> None:
+        folder = paper.press.path(paper.press.config.paths.media)
+        super().__init__(directory=folder, check_dir=False)
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """The file, or 404 as an exception."""
+        response = await super().get_response(path, scope)
+        response.headers["Content-Security-Policy"] = PICTURE_POLICY
+        return response
