@@ -151,6 +151,12 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_posts_link_key"), "posts", ["link_key"], unique=False)
     op.create_index(
+        op.f("ix_posts_status_fault_language"),
+        "posts",
+        ["status", "fault", "language"],
+        unique=False,
+    )
+    op.create_index(
         op.f("ix_posts_status_published_id"), "posts", ["status", "published", "id"], unique=False
     )
     op.create_index(op.f("ix_posts_text_hash"), "posts", ["text_hash"], unique=False)
