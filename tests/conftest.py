@@ -2,7 +2,7 @@
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,25 @@ import sqlalchemy as sa
 from newsletter import tables as _newsletter_tables  # noqa: F401  registers its tables
 from posts.database import open_engine
 from posts.tables import metadata
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--golden` writes the golden files anew, to be read as a diff."""
+    parser.addoption("--golden", action="store_true", help="write the golden files anew")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[Path, bytes], None]:
+    """Compares bytes with a golden file of the test's own folder, or writes it under `--golden`."""
+
+    def compare(path: Path, body: bytes) -> None:
+        if request.config.getoption("--golden"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(body)
+        assert path.exists(), f"{path} is missing; pytest --golden writes it"
+        assert body.decode() == path.read_bytes().decode()
+
+    return compare
 
 
 @pytest.fixture(scope="session")
