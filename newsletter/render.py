@@ -1,0 +1,264 @@
+"""An issue to its sealed form: articles once per language, a small shell for each edition, all as byte segments."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import jinja2
+
+from newsletter.digest import Digest, Shortened, build_digest
+from newsletter.fitting import HTML_BYTES, fitting_caps
+from newsletter.headers import (
+    date_header,
+    domain_of,
+    list_id,
+    mailbox_header,
+    plain_header,
+    text_header,
+)
+from newsletter.layout import Layout
+from newsletter.segments import Item, Marks, PartBook, compile_text, items_hash
+from newsletter.spec import MailSettings, NewsletterSettings
+from newsletter.story import Form, Story, StoryDesk
+from newsletter.words import Words
+from posts.model import Post
+from posts.settings import Site
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditionSpec:
+    """What one edition holds, before it is rendered."""
+
+    language: str
+    posts: tuple[Post, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedEdition:
+    """An edition as it is stored; `posts` are the ids of its posts in their order.
+
+    `web_html` is the web copy, and empty but for the first edition of each language: it is what the issue's own page
+    shows, so the edition of readers in step is to be given first.
+    """
+
+    language: str
+    posts: tuple[int, ...]
+    subject: str
+    program: tuple[int | str, ...]
+    seal: str
+    web_html: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedIssue:
+    """A rendered issue: parts by number from 0, editions in the order they were given, what was shortened and why."""
+
+    parts: tuple[bytes, ...]
+    editions: tuple[SealedEdition, ...]
+    seal: str
+    shortened: tuple[Shortened, ...]
+
+
+def seal_issue(
+    newsletter: NewsletterSettings,
+    site: Site,
+    web_url: str,
+    mail: MailSettings,
+    templates: jinja2.Environment,
+    editions: Sequence[EditionSpec],
+    *,
+    issue_id: int,
+    number: int | None,
+    date: datetime,
+    next_due: datetime | None = None,
+    previous_subject: str | Mapping[str, str] | None = None,
+) -> SealedIssue:
+    """Renders, inlines and encodes all editions. Deterministic: the same arguments give the same bytes (8.1).
+
+    Raises TemplateError where a template cannot be used.
+    """
+    marks = Marks(_salt(newsletter, site, issue_id, date, editions))
+    press = _Press(newsletter, site, web_url, mail, Layout(templates, newsletter, site, marks))
+    book = PartBook()
+    sealed: list[SealedEdition] = []
+    shortened: dict[int, Shortened] = {}
+    paged: set[str] = set()
+    for spec in editions:
+        digest = press.fitted_digest(
+            spec, number=number, date=date, next_due=next_due, previous_subject=previous_subject
+        )
+        shortened |= {one.post: one for one in digest.shortened if one.post not in shortened}
+        items = press.message_items(digest, date)
+        sealed.append(
+            SealedEdition(
+                language=digest.language,
+                posts=tuple(post.id for post in spec.posts),
+                subject=digest.subject,
+                program=book.program(items),
+                seal=items_hash(items),
+                web_html="" if digest.language in paged else press.layout.web_copy(digest),
+            )
+        )
+        paged.add(digest.language)
+    return SealedIssue(
+        parts=book.parts,
+        editions=tuple(sealed),
+        seal=hashlib.sha256("".join(edition.seal for edition in sealed).encode()).hexdigest(),
+        shortened=tuple(shortened.values()),
+    )
+
+
+class _Press:
+    """Renders the editions of one issue; what they share is made once."""
+
+    def __init__(
+        self,
+        newsletter: NewsletterSettings,
+        site: Site,
+        web_url: str,
+        mail: MailSettings,
+        layout: Layout,
+    ) -> None:
+        self.newsletter = newsletter
+        self.site = site
+        self.web_url = web_url
+        self.mail = mail
+        self.layout = layout
+        self.desk = StoryDesk(site, web_url)
+
+    def fitted_digest(
+        self,
+        spec: EditionSpec,
+        *,
+        number: int | None,
+        date: datetime,
+        next_due: datetime | None,
+        previous_subject: str | Mapping[str, str] | None,
+    ) -> Digest:
+        """The edition's digest, cut down until its HTML keeps to the bound (mail.md 6)."""
+
+        def composed(caps: Mapping[int, Form]) -> Digest:
+            return build_digest(
+                self.newsletter,
+                self.site,
+                self.web_url,
+                spec.posts,
+                number=number,
+                date=date,
+                language=spec.language,
+                next_due=next_due,
+                previous_subject=previous_subject,
+                caps=caps,
+                desk=self.desk,
+            )
+
+        caps: dict[int, Form] = {}
+        digest = composed(caps)
+        posts = {post.id: post for post in spec.posts}
+        words = Words(digest.language)
+
+        def size_at(story: Story, form: Form) -> int:
+            if form is Form.MORE:
+                return 0
+            told = self.desk.story(posts[story.post], form, words=words, is_lead=story.is_lead)
+            return len(self.layout.inlined_article(told, digest.language).encode())
+
+        while (excess := self.layout.html_size(digest) - HTML_BYTES) > 0:
+            further = fitting_caps(digest.stories, excess, size_at)
+            if not further:
+                break
+            caps |= further
+            digest = composed(caps)
+        return digest
+
+    def message_items(self, digest: Digest, date: datetime) -> list[Item]:
+        """The whole message as segments and fields, boundary and headers included."""
+        marks, layout = self.layout.marks, self.layout
+        stories = digest.stories
+        text = compile_text(
+            layout.text_shell(digest),
+            marks,
+            {_slot(s): layout.text_article(s, digest.language) for s in stories},
+        )
+        html = compile_text(
+            layout.html_shell(digest),
+            marks,
+            {_slot(s): layout.html_article(s, digest.language) for s in stories},
+        )
+        boundary = "=_" + items_hash([digest.language, digest.subject, *text, *html])[:32]
+        return [
+            *self._headers(digest, date, boundary),
+            _part_head(boundary, "plain"),
+            *text,
+            b"\r\n" + _part_head(boundary, "html"),
+            *html,
+            f"\r\n--{boundary}--\r\n".encode("ascii"),
+        ]
+
+    def _headers(self, digest: Digest, date: datetime, boundary: str) -> list[Item]:
+        """The header: what is the same for all, with holes for To, Message-ID and List-Unsubscribe (mail.md 1.2)."""
+        mail, slug = self.mail, self.newsletter.slug
+        domain = domain_of(mail.from_)
+        first = mailbox_header("From", digest.name, mail.from_) + b"To: "
+        second = b"\r\n" + text_header("Subject", digest.subject) + date_header(date)
+        third = b"\r\n"
+        if mail.reply_to:
+            third += mailbox_header("Reply-To", "", mail.reply_to)
+        third += plain_header("List-Id", list_id(self.newsletter.title, slug, domain))
+        fourth = b">\r\n" + b"".join(
+            plain_header(name, value)
+            for name, value in (
+                ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
+                ("List-Archive", f"<{digest.archive_url}>"),
+                ("List-Post", "NO"),
+                ("Auto-Submitted", "auto-generated"),
+                ("Precedence", "bulk"),
+                ("X-Auto-Response-Suppress", "OOF, AutoReply"),
+                ("Content-Language", digest.language),
+                ("MIME-Version", "1.0"),
+            )
+        )
+        fourth += f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n\r\n'.encode()
+        return [
+            first,
+            "to",
+            second + b"Message-ID: ",
+            "message_id",
+            third + b"List-Unsubscribe: <",
+            "list_unsubscribe",
+            fourth,
+        ]
+
+
+def _slot(story: Story) -> str:
+    return f"story-{story.post}"
+
+
+def _part_head(boundary: str, subtype: str) -> bytes:
+    return (
+        f"--{boundary}\r\nContent-Type: text/{subtype}; charset=utf-8\r\n"
+        "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
+    ).encode("ascii")
+
+
+def _salt(
+    newsletter: NewsletterSettings,
+    site: Site,
+    issue_id: int,
+    date: datetime,
+    editions: Sequence[EditionSpec],
+) -> str:
+    """A hash over all that a digest can say: no post can hold it, since it is a hash over the post."""
+    digest = hashlib.sha256(
+        f"{newsletter!r}{site!r}{issue_id}{date.isoformat()}".encode("utf-8", "surrogatepass")
+    )
+    seen: set[tuple[int, int]] = set()
+    for edition in editions:
+        digest.update(edition.language.encode())
+        for post in edition.posts:
+            if (post.id, post.revision) not in seen:
+                seen.add((post.id, post.revision))
+                content = post.content
+                digest.update(f"{post.guid}\0{post.content_hash}\0{content.title}\0".encode())
+    return digest.hexdigest()[:24]
