@@ -81,7 +81,10 @@ class DeliveryProgram:
         with self._lock:
             if self._stopping.is_set():
                 return None
-            self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE)
+            # A session of its own: Ctrl-C at the terminal goes to the daemon, who ends the program in good order.
+            self._process = subprocess.Popen(
+                self._command, stdin=subprocess.PIPE, start_new_session=True
+            )
         log.info("delivery program started", pid=self._process.pid)
         return self._process
 

@@ -60,3 +60,13 @@ def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
         connection = connection.execution_options(sqlite_begin="IMMEDIATE")
         with connection.begin():
             yield connection
+
+
+def integrity_faults(connection: sa.Connection) -> list[str]:
+    """What the database itself finds wrong with its file; PostgreSQL has no such question and gives none."""
+    if connection.dialect.name != "sqlite":
+        return []
+    found = connection.exec_driver_sql("PRAGMA integrity_check(20)").scalars().all()
+    orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+    faults = [str(line) for line in found if line != "ok"]
+    return faults + [f"a row of {row[0]} points at no row of {row[2]}" for row in orphans[:20]]

@@ -1,0 +1,226 @@
+"""What is due, what waits, what went out last, and what needs a person; read in one go, nothing changed."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from dateline.deliver_lock import is_held
+from dateline.press import Press
+from newsletter import books as ledger
+from newsletter import issues
+from newsletter.books import Books
+from newsletter.compose import build_issue
+from newsletter.due import next_time, parse_schedule
+from newsletter.frequencies import Frequency, find_waiting, list_frequencies
+from newsletter.issues import Issue, IssueStatus
+from newsletter.notices import count_open_notices
+from newsletter.ranges import list_candidates
+from newsletter.spec import NewsletterSettings
+from posts import journal, store
+from posts.database import reading
+from posts.model import Post, SourceFault
+from posts.source_states import SourceState, list_faults, list_states
+
+_LATE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceStatus:
+    """A source, when it was read and will be, and what is wrong with it."""
+
+    source: str
+    polled: datetime | None
+    next_poll: datetime | None
+    failures: int
+    summaries_only: bool
+    faults: tuple[SourceFault, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewsletterStatus:
+    """A newsletter's frequency: when it is due, how many posts wait for it, and its last issue with its books.
+
+    `settling` is True while a due time waits for the end of its range to rest.
+    """
+
+    newsletter: str
+    frequency: str
+    next_due: datetime
+    settling: bool
+    waiting: int
+    last: Issue | None
+    books: Books | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """All of it. `needs` are sentences for a person, the most urgent first; none means that all is well."""
+
+    now: datetime
+    posts: int
+    next_scheduled: datetime | None
+    sources: tuple[SourceStatus, ...]
+    newsletters: tuple[NewsletterStatus, ...]
+    quarantined: tuple[Post, ...]
+    open_notices: int
+    is_delivering: bool
+    needs: tuple[str, ...]
+
+
+def next_due(press: Press) -> list[tuple[str, datetime]]:
+    """The next due time of each newsletter, by slug (with the frequency where there are several)."""
+    now, zone = press.clock(), press.config.site.zone
+    return [
+        (_label(newsletter, name), next_time(parse_schedule(line), zone, now))
+        for newsletter in press.config.newsletters
+        for name, line in newsletter.frequencies.items()
+    ]
+
+
+def status(press: Press) -> Status:
+    """How things stand now."""
+    now = press.clock()
+    is_delivering = is_held(press.var)
+    with reading(press.engine) as conn:
+        sources = _sources(conn, press)
+        quarantined = tuple(store.list_quarantined(conn))
+        unfinished = _unfinished(conn)
+        newsletters = tuple(_newsletters(conn, press, now))
+        open_notices = count_open_notices(conn)
+        return Status(
+            now=now,
+            posts=store.count_posts(conn),
+            next_scheduled=store.next_scheduled(conn),
+            sources=sources,
+            newsletters=newsletters,
+            quarantined=quarantined,
+            open_notices=open_notices,
+            is_delivering=is_delivering,
+            needs=(
+                *_needs_of_issues(unfinished, press, is_delivering=is_delivering),
+                *_needs_of_notices(open_notices, press, is_delivering=is_delivering),
+                *_needs_of_sources(sources, press, now),
+                *_needs_of_posts(quarantined, press),
+                *_needs_of_settings(press),
+            ),
+        )
+
+
+def _label(newsletter: NewsletterSettings, frequency: str) -> str:
+    one = len(newsletter.frequencies) == 1
+    return newsletter.slug if one else f"{newsletter.slug} {frequency}"
+
+
+def _sources(conn: sa.Connection, press: Press) -> tuple[SourceStatus, ...]:
+    states = {state.source: state for state in list_states(conn)}
+    faults = list_faults(conn)
+    return tuple(
+        _source(
+            states.get(source.name, SourceState(source=source.name)),
+            tuple(fault for fault in faults if fault.source == source.name),
+        )
+        for source in press.config.sources
+    )
+
+
+def _source(state: SourceState, faults: tuple[SourceFault, ...]) -> SourceStatus:
+    return SourceStatus(
+        source=state.source,
+        polled=state.polled,
+        next_poll=state.next_poll,
+        failures=state.failures,
+        summaries_only=state.summaries_only,
+        faults=faults,
+    )
+
+
+def _newsletters(conn: sa.Connection, press: Press, now: datetime) -> Iterator[NewsletterStatus]:
+    rows = {(row.newsletter, row.frequency): row for row in list_frequencies(conn)}
+    head = journal.head(conn)
+    for newsletter in press.config.newsletters:
+        last = issues.find_last_released(conn, newsletter.slug)
+        for name, line in newsletter.frequencies.items():
+            yield NewsletterStatus(
+                newsletter=newsletter.slug,
+                frequency=name,
+                next_due=next_time(parse_schedule(line), press.config.site.zone, now),
+                settling=find_waiting(conn, newsletter.slug, name) is not None,
+                waiting=_waiting(conn, newsletter, rows.get((newsletter.slug, name)), head),
+                last=last,
+                books=ledger.books(conn, last.id) if last else None,
+            )
+
+
+def _waiting(
+    conn: sa.Connection, newsletter: NewsletterSettings, row: Frequency | None, head: int
+) -> int:
+    """How many posts the next issue would hold if it were composed now; 0 before the first tick."""
+    if row is None:
+        return 0
+    candidates = list_candidates(conn, newsletter.slug, row.end, head)
+    return len(build_issue(newsletter, candidates, after=row.end, upto=head).chosen)
+
+
+def _unfinished(conn: sa.Connection) -> list[tuple[Issue, Books]]:
+    found = [
+        issue
+        for state in (IssueStatus.RELEASED, IssueStatus.PAUSED, IssueStatus.DRAFT)
+        for issue in issues.list_issues(conn, status=state)
+    ]
+    all_books = ledger.list_books(conn, [issue.id for issue in found])
+    return [(issue, all_books[issue.id]) for issue in found]
+
+
+def _needs_of_issues(
+    found: list[tuple[Issue, Books]], press: Press, *, is_delivering: bool
+) -> Iterator[str]:
+    called = press.program
+    for issue, books in found:
+        if issue.status is IssueStatus.DRAFT:
+            yield f"Issue {issue.id} ({issue.name}) is a draft: `{called} issues release {issue.id}`."
+        elif issue.status is IssueStatus.PAUSED:
+            yield f"Issue {issue.id} ({issue.name}) is paused: `{called} issues resume {issue.id}`."
+        elif books.is_open and not is_delivering:
+            left = books.queued + books.leased + books.deferred
+            yield (
+                f"Nobody delivers issue {issue.id} ({issue.name}), {left} are left: "
+                f"`{called} run` or `{called} deliver`."
+            )
+        if books.in_doubt:
+            yield (
+                f"{books.in_doubt} deliveries of issue {issue.id} are in doubt: "
+                f"`{called} issues report {issue.id}` names them."
+            )
+
+
+def _needs_of_notices(count: int, press: Press, *, is_delivering: bool) -> Iterator[str]:
+    if count and not is_delivering:
+        yield (
+            f"{count} notices (mails that ask to confirm, for one) wait, and nobody delivers: "
+            f"`{press.program} run` or `{press.program} deliver`."
+        )
+
+
+def _needs_of_sources(
+    sources: tuple[SourceStatus, ...], press: Press, now: datetime
+) -> Iterator[str]:
+    for source in sources:
+        count = len(source.faults)
+        if count:
+            yield f"{source.source}: {count} {'fault' if count == 1 else 'faults'}, named above."
+        elif source.polled is None:
+            yield f"{source.source} was never read: `{press.program} poll`."
+        elif source.next_poll is not None and now - source.next_poll > _LATE:
+            yield f"{source.source} is due, and nobody reads it: is `{press.program} run` running?"
+
+
+def _needs_of_posts(quarantined: tuple[Post, ...], press: Press) -> Iterator[str]:
+    for post in quarantined:
+        yield f"A post is quarantined, {post.content.title}: {post.fault}"
+
+
+def _needs_of_settings(press: Press) -> Iterator[str]:
+    if press.config.mail.transport == "maildir":
+        yield 'Nobody is really mailed: [mail] transport is "maildir".'
