@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -32,6 +31,9 @@ class Outcome:
     enhanced: str | None = None
     text: str = ""
     slow_down: bool = False
+    """The relay asks for fewer messages a second."""
+    policy: bool = False
+    """It was refused for what we are, not for who was written to; several in a row stop the relay."""
 
     @property
     def reply(self) -> str:
@@ -41,23 +43,26 @@ class Outcome:
 
 @dataclass(slots=True, eq=False)
 class Parcel:
-    """One message on its way to a transport; `body` is made by `compose` only when a transport starts it.
+    """One message on its way to a transport: the envelope as it goes on the wire, and the bytes (CRLF lines).
 
-    `key` names it for the one who supplied it. A `revoked` parcel must not get its final dot any more.
+    `key` names it for the one who supplied it.
     """
 
     sender: str
     recipient: str
-    compose: Callable[[], bytes]
+    body: bytes
     key: object = None
-    revoked: bool = False
 
 
 class Supply(Protocol):
     """Where a transport gets parcels; only what a committed flush has named comes out of it (DESIGN.md 8.6)."""
 
+    @property
+    def has_parcels(self) -> bool:
+        """True when `take` would give one, pacing apart."""
+
     def take(self) -> Parcel | None:
-        """The next parcel to start, or None when there is none just now."""
+        """The next parcel to start, or None when there is none just now; the transport is woken when there is."""
 
     def may_finish(self, parcel: Parcel) -> bool:
         """Asked right before the final dot: False when the lease has lapsed or the parcel was revoked."""

@@ -135,29 +135,30 @@ def is_dead(code: int | None, enhanced: str | None, text: str) -> bool:
 
 def outcome_of(phase: Phase, reply: Reply) -> Outcome:
     """What a refusal (or the acceptance after the dot) means for the message in hand."""
-    kind, slow_down = _kind_of(phase, reply)
+    kind = _kind_of(phase, reply)
+    policy = kind is Kind.PERMANENT and _is_policy(reply)
     return Outcome(
-        kind=kind,
+        # one reader's odd server must not stop an issue, nor be held against the reader: tried again, never dead
+        kind=Kind.TEMPORARY if policy else kind,
         code=reply.code,
         enhanced=reply.enhanced,
         text=reply.text,
-        slow_down=slow_down,
+        slow_down=400 <= reply.code <= 499 and is_rate_answer(reply),
+        policy=policy,
     )
 
 
-def _kind_of(phase: Phase, reply: Reply) -> tuple[Kind, bool]:
+def _kind_of(phase: Phase, reply: Reply) -> Kind:
+    own = phase in (Phase.RCPT, Phase.DATA, Phase.DOT)
     if phase is Phase.DOT and 200 <= reply.code <= 299:
-        return Kind.ACCEPTED, False
-    if reply.code == 421:
-        return Kind.WEATHER, False
-    if 400 <= reply.code <= 499:
-        if is_rate_answer(reply):
-            return Kind.WEATHER, True
-        own = phase in (Phase.RCPT, Phase.DATA, Phase.DOT)
-        return (Kind.TEMPORARY, False) if own else (Kind.WEATHER, False)
-    if 500 <= reply.code <= 599 and phase not in (Phase.CONNECT, Phase.EHLO):
-        return (Kind.OURS if _is_our_fault(phase, reply) else Kind.PERMANENT), False
-    return Kind.WEATHER, False
+        return Kind.ACCEPTED
+    if phase is Phase.DOT and reply.code < 400:
+        return Kind.UNKNOWN
+    if 400 <= reply.code <= 499 and own and reply.code != 421 and not is_rate_answer(reply):
+        return Kind.TEMPORARY
+    if reply.code >= 500 and (own or phase in (Phase.TLS, Phase.AUTH, Phase.MAIL)):
+        return Kind.PERMANENT if own else Kind.OURS
+    return Kind.WEATHER
 
 
 def is_rate_answer(reply: Reply) -> bool:
@@ -169,11 +170,7 @@ def is_rate_answer(reply: Reply) -> bool:
     )
 
 
-def _is_our_fault(phase: Phase, reply: Reply) -> bool:
-    if phase in (Phase.TLS, Phase.AUTH, Phase.MAIL):
-        return True
-    if reply.code in (530, 535, 538):
-        return True
-    if (reply.enhanced or "").startswith("5.7."):
+def _is_policy(reply: Reply) -> bool:
+    if reply.code in (530, 535, 538) or (reply.enhanced or "").startswith("5.7."):
         return True
     return bool(_OUR_FAULT.search(reply.text))

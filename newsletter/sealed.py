@@ -1,0 +1,95 @@
+"""The SQL of sealed editions, as the sender loads them: stored parts to editions whose messages are a join."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+
+from newsletter.ledger import Delivery
+from newsletter.message import LoadedEdition, Recipient, build_message, load_edition
+from newsletter.tables import editions, issues, sealed_parts
+from newsletter.tokens import Keys
+
+
+@dataclass(frozen=True, slots=True)
+class _Sealed:
+    edition: LoadedEdition
+    date: datetime
+    seal: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Messages:
+    """Makes the bytes of deliveries; holds the editions of the issues that are being sent.
+
+    `load` belongs to whoever reads the database, `build` to whoever sends; editions are only ever replaced whole.
+    """
+
+    keys: Keys
+    web_url: str
+    from_domain: str
+    zone: ZoneInfo
+    _held: dict[tuple[int, int], _Sealed] = field(default_factory=dict)
+
+    def load(self, conn: sa.Connection, issue: int, wanted: Iterable[int]) -> None:
+        """Loads the editions `wanted` of an issue where their seal is not the one held; raises StoreError where the
+        stored bytes are not what was sealed."""
+        rows = conn.execute(
+            sa.select(
+                editions.c.edition,
+                editions.c.language,
+                editions.c.program,
+                editions.c.seal,
+                issues.c.date,
+            )
+            .join(issues, issues.c.id == editions.c.issue)
+            .where(editions.c.issue == issue, editions.c.edition.in_(set(wanted)))
+        ).all()
+        for row in rows:
+            held = self._held.get((issue, row.edition))
+            if held is not None and held.seal == row.seal:
+                continue
+            edition = load_edition(
+                row.program, _parts(conn, issue, row.program), language=row.language, seal=row.seal
+            )
+            self._held[issue, row.edition] = _Sealed(edition, row.date, row.seal)
+
+    def forget(self, issue: int) -> None:
+        """Lets go of an issue's editions."""
+        for key in [key for key in self._held if key[0] == issue]:
+            self._held.pop(key, None)
+
+    def build(self, delivery: Delivery) -> bytes:
+        """The message of one delivery; raises HeaderError for an address that cannot stand in a header."""
+        sealed = self._held[delivery.issue, delivery.edition]
+        recipient = Recipient(
+            subscriber=delivery.subscriber,
+            subscription=delivery.subscription,
+            generation=delivery.generation,
+            address=delivery.address,
+            name=delivery.name,
+            since=delivery.since,
+            language=delivery.language,
+        )
+        return build_message(
+            sealed.edition,
+            recipient,
+            issue_id=delivery.issue,
+            date=sealed.date,
+            keys=self.keys,
+            web_url=self.web_url,
+            from_domain=self.from_domain,
+            zone=self.zone,
+        )
+
+
+def _parts(conn: sa.Connection, issue: int, program: Iterable[int | str]) -> dict[int, bytes]:
+    numbers = {item for item in program if isinstance(item, int)}
+    rows = conn.execute(
+        sa.select(sealed_parts.c.part, sealed_parts.c.body).where(
+            sealed_parts.c.issue == issue, sealed_parts.c.part.in_(numbers)
+        )
+    )
+    return {row.part: bytes(row.body) for row in rows}
