@@ -40,7 +40,7 @@ def read_folder(
     root = folder / Path(settings.location).expanduser()
     faults: list[SourceFault] = []
     try:
-        found, complete = _listed(root, settings, faults)
+        found, unread, complete = _listed(root, settings, faults)
     except OSError as error:
         raise SourceError(
             f"the folder cannot be read ({error.strerror or error}).",
@@ -77,7 +77,7 @@ def read_folder(
     return Reading(
         posts=tuple(posts),
         faults=tuple(faults),
-        seen=frozenset(entries) if complete else None,
+        seen=frozenset(entries) | unread if complete else None,
         state=polled(replace(state, files=files), now=now, wait=settings.every),
     )
 
@@ -95,12 +95,14 @@ def forget_files(state: SourceState, paths: frozenset[str]) -> SourceState:
 
 def _listed(
     root: Path, settings: SourceSettings, faults: list[SourceFault]
-) -> tuple[list[_Found], bool]:
-    """The files that may hold posts, in order, and whether every folder below could be listed."""
+) -> tuple[list[_Found], frozenset[str], bool]:
+    """The files that may hold posts, in order; those that are there and cannot be read; and whether every folder
+    below could be listed."""
     real_root = root.resolve(strict=True)
     os.scandir(real_root).close()  # raises when it cannot be listed; `walk` would say nothing
     unlisted: list[OSError] = []
-    found = []
+    found: list[_Found] = []
+    unread: set[str] = set()
     for here, folders, names in os.walk(real_root, onerror=unlisted.append):
         folders[:] = sorted(
             name for name in folders if not name.startswith(".") and name not in _SKIPPED_FOLDERS
@@ -118,15 +120,19 @@ def _listed(
                     status = real.stat()
                     found.append(_Found(path, real, status.st_size, status.st_mtime_ns))
             except OSError as error:
+                unread.add(path)
                 faults.append(
                     _file_fault(settings, path, f"cannot be read ({error.strerror or error})")
                 )
             except PostError as error:
+                unread.add(path)
                 faults.append(_file_fault(settings, path, error.what, error.remedy))
-    for error in unlisted:
-        where = Path(str(error.filename)).relative_to(real_root).as_posix()
-        faults.append(_file_fault(settings, where, f"cannot be listed ({error.strerror or error})"))
-    return found, not unlisted
+    for trouble in unlisted:
+        where = Path(str(trouble.filename)).relative_to(real_root).as_posix()
+        faults.append(
+            _file_fault(settings, where, f"cannot be listed ({trouble.strerror or trouble})")
+        )
+    return found, frozenset(unread), not unlisted
 
 
 def _candidates(here: Path, names: list[str]) -> Iterator[Path]:

@@ -209,12 +209,8 @@ def _toml(head: str, place: str) -> tuple[dict[str, Value], dict[str, int]]:
         if typed == "":
             continue
         values[key] = typed
-        found = re.search(rf"^\s*\"?{re.escape(name)}\"?\s*=", head, re.MULTILINE)
-        lines[key] = (
-            head.count("\n", 0, found.start() + len(found[0]) - len(found[0].lstrip())) + 2
-            if found
-            else 1
-        )
+        found = re.search(rf"^[ \t]*\"?{re.escape(name)}\"?\s*=", head, re.MULTILINE)
+        lines[key] = head.count("\n", 0, found.start()) + 2 if found else 1
     return values, lines
 
 
