@@ -110,6 +110,14 @@ def _listed(
         for file in _candidates(Path(here), names):
             path = file.relative_to(real_root).as_posix()
             try:
+                path.encode()
+            except UnicodeEncodeError:
+                shown = path.encode("utf-8", "replace").decode()
+                faults.append(
+                    _file_fault(settings, shown, "has a name that is not UTF-8.", "Rename it.")
+                )
+                continue
+            try:
                 real = file.resolve(strict=True)
                 if not real.is_relative_to(real_root):
                     raise PostError(

@@ -15,7 +15,8 @@ class Reading:
 
     `seen` holds the external ids of all posts that are there now, changed or not; None where a post that is not there
     says nothing (a remote feed, a folder of which a part could not be listed). `failed` is true when the source itself
-    could not be read; its faults say why. `chosen_feed` is the address that was found on a page, once.
+    could not be read; its faults say why. `unchanged` is true when a server said that nothing is new: what was wrong
+    with its posts before is wrong still. `chosen_feed` is the address that was found on a page, once.
     """
 
     state: SourceState
@@ -23,6 +24,7 @@ class Reading:
     faults: tuple[SourceFault, ...] = ()
     seen: frozenset[str] | None = None
     failed: bool = False
+    unchanged: bool = False
     summaries_only: bool = False
     chosen_feed: str | None = None
 

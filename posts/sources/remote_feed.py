@@ -64,6 +64,7 @@ def _read(
     fetched = _fetch(fetcher, settings, address, state)
     if fetched.not_modified:
         return Reading(
+            unchanged=state.failures == 0,
             state=polled(state, now=now, wait=_wait(fetched.headers, settings, now)),
             summaries_only=state.summaries_only,
         )
