@@ -2,9 +2,8 @@
 
 import re
 
-_ADDRESS = re.compile(
-    r"[^\s@<>\"'()\[\]{},;:=/\\]{1,64}@(?=[\w\[])[^\s@<>\"'()\[\]{},;:=/\\]{1,255}"
-)
+_PART = r"[^\s@<>\"'()\[\]{},;:=/\\]"
+_ADDRESS = re.compile(rf"{_PART}{{1,64}}@(?:\[[^\]\s]*\]|{_PART}{{1,255}})")
 _LOGIN = re.compile(r"//[^/@\s]*@")
 REMOVED = "(address removed)"
 
