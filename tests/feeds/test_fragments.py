@@ -1,0 +1,78 @@
+"""Kept entries: used while everything that they are made of is the same."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from feeds.fragments import Fragments, fragment_stamp
+from posts.model import Post
+from tests.feeds.arrange import NOON, WEB_URL, a_post
+
+ENTRY = {"atom": b"<entry/>", "rss": b"<item/>", "json": b"{}"}
+SLUGS = {"Juárez": "juarez"}
+POST = a_post(tags=("Juárez",), comment_count=1, comments_url="https://b.example/#c")
+
+
+@pytest.fixture
+def fragments(tmp_path: Path) -> Iterator[Fragments]:
+    """An empty cache."""
+    with closing(Fragments(tmp_path / "built" / "fragments.db")) as opened:
+        yield opened
+
+
+def with_content(**values: object) -> Post:
+    """The post, its content changed and its revision not: what a refresh does."""
+    return replace(POST, content=replace(POST.content, **values))
+
+
+def test_a_kept_entry_is_found_by_its_stamp(fragments: Fragments) -> None:
+    stamp = fragment_stamp(POST, WEB_URL, SLUGS)
+    fragments.save([(POST.guid, stamp, ENTRY)])
+    assert fragments.find({POST.guid: stamp, "another": stamp}) == {POST.guid: ENTRY}
+
+
+def test_an_entry_of_another_stamp_is_not_found_and_is_replaced(fragments: Fragments) -> None:
+    fragments.save([(POST.guid, b"old", ENTRY)])
+    assert fragments.find({POST.guid: b"new"}) == {}
+    fragments.save([(POST.guid, b"new", ENTRY | {"json": b"[]"})])
+    assert fragments.find({POST.guid: b"new"})[POST.guid]["json"] == b"[]"
+    assert fragments.find({POST.guid: b"old"}) == {}
+
+
+@pytest.mark.parametrize(
+    ("post", "web_url", "slugs"),
+    [
+        pytest.param(replace(POST, revision=2), WEB_URL, SLUGS, id="revision"),
+        pytest.param(replace(POST, content_hash="x"), WEB_URL, SLUGS, id="content"),
+        pytest.param(replace(POST, published=NOON), WEB_URL, SLUGS, id="date"),
+        pytest.param(replace(POST, updated=NOON + timedelta(days=1)), WEB_URL, SLUGS, id="updated"),
+        pytest.param(with_content(comment_count=2), WEB_URL, SLUGS, id="comment count"),
+        pytest.param(
+            with_content(comments_url="https://b.example/#d"), WEB_URL, SLUGS, id="comments"
+        ),
+        pytest.param(POST, "https://other.example", SLUGS, id="address of the server"),
+        pytest.param(POST, WEB_URL, {"Juárez": "juarez-2"}, id="slug of a tag"),
+    ],
+)
+def test_whatever_an_entry_shows_is_in_its_stamp(
+    post: Post, web_url: str, slugs: dict[str, str]
+) -> None:
+    assert fragment_stamp(post, web_url, slugs) != fragment_stamp(POST, WEB_URL, SLUGS)
+
+
+def test_more_entries_than_a_statement_takes_are_found(fragments: Fragments) -> None:
+    stamps = {str(number): b"s" for number in range(1201)}
+    fragments.save([(guid, b"s", ENTRY) for guid in stamps])
+    assert len(fragments.find(stamps)) == 1201
+
+
+def test_a_broken_file_is_begun_anew(tmp_path: Path) -> None:
+    path = tmp_path / "fragments.db"
+    path.write_bytes(b"this is no database" * 500)
+    with closing(Fragments(path)) as fragments:
+        fragments.save([("a", b"s", ENTRY)])
+        assert fragments.find({"a": b"s"}) == {"a": ENTRY}
