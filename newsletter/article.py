@@ -232,9 +232,7 @@ def _collect(element: HtmlElement, rows: _Rows) -> None:
         if not isinstance(child.tag, str):
             pass  # a comment
         elif child.tag in _WRAPPERS:
-            rows.close()
-            _collect(child, rows)
-            rows.close()
+            _collect_wrapped(child, rows)
         elif child.tag == "p" or _is_text_only_figure(child):
             rows.close()
             _collect_paragraph(child, rows)
@@ -245,6 +243,18 @@ def _collect(element: HtmlElement, rows: _Rows) -> None:
         else:
             rows.inline(child)
         rows.text(child.tail)
+
+
+def _collect_wrapped(wrapper: HtmlElement, rows: _Rows) -> None:
+    """The blocks of a wrapper; it goes, and its direction and language pass to them."""
+    rows.close()
+    first = len(rows.blocks)
+    _collect(wrapper, rows)
+    rows.close()
+    for block in rows.blocks[first:]:
+        for name in ("dir", "lang"):
+            if wrapper.get(name) and not block.get(name):
+                block.set(name, wrapper.get(name))
 
 
 def _collect_paragraph(paragraph: HtmlElement, rows: _Rows) -> None:

@@ -12,7 +12,7 @@ from newsletter.subject import subject_line
 from newsletter.words import Words, direction
 from posts.model import Post, post_url
 from posts.settings import Site
-from posts.text import excerpt, one_line, reading_minutes, same_language, word_count
+from posts.text import excerpt, one_line, reading_minutes, same_language
 
 WITH_BODY = 12
 """From the 13th post on a smart digest gives headline and byline."""
@@ -141,7 +141,10 @@ def build_digest(
     than the newsletter's length does. `desk` keeps stories between the editions of one issue.
     """
     words = Words(language)
-    chosen = ordered_posts(posts_for_reader(posts, words.language, newsletter))
+    own = posts_for_reader(posts, words.language, newsletter)
+    chosen = ordered_posts(
+        own or posts_for_reader(posts, words.language, _all_languages(newsletter))
+    )
     if not chosen:
         raise ValueError("a digest of no posts")
     desk = desk or StoryDesk(site, web_url)
@@ -164,7 +167,7 @@ def build_digest(
         tagline=one_line(site.tagline),
         home_url=site.url,
         date=words.date_line(date, site.zone),
-        counts=_counts(words, number, chosen),
+        counts=_counts(words, number, sum(map(desk.word_count, chosen)), len(chosen)),
         subject=subject_line(
             newsletter,
             lead=header_text(chosen[0].content.title),
@@ -179,8 +182,8 @@ def build_digest(
         subscribe_url=f"{web_url}/subscribe",
         headlines=()
         if newsletter.length == "headlines"  # the body is the list
-        else _headlines(chosen[: len(stories)], web_url, words, len(chosen)),
-        days=_days(stories, words, site),
+        else _headlines(chosen[: len(stories)], web_url, words, desk, len(chosen)),
+        days=_days(stories),
         more=words.more(hidden) if hidden else "",
         why=_why(words, newsletter),
         lines=(
@@ -207,14 +210,18 @@ def planned_forms(length: str, count: int) -> list[Form]:
     ]
 
 
+def _all_languages(newsletter: NewsletterSettings) -> NewsletterSettings:
+    """The web copy of an issue that holds nothing in the page's language shows what there is."""
+    return newsletter.model_copy(update={"languages": "all"})
+
+
 def _previous(previous: str | Mapping[str, str] | None, language: str) -> str | None:
     return previous if previous is None or isinstance(previous, str) else previous.get(language)
 
 
-def _counts(words: Words, number: int | None, posts: Sequence[Post]) -> str:
+def _counts(words: Words, number: int | None, word_count: int, stories: int) -> str:
     """`No. 128 · 5 stories · 9 minutes`: the minutes are those of the posts as they were written."""
-    minutes = reading_minutes(sum(word_count(post.content.html) for post in posts))
-    pieces = [words.stories(len(posts)), words.minutes(minutes)]
+    pieces = [words.stories(stories), words.minutes(reading_minutes(word_count))]
     if number is not None:
         pieces.insert(0, words.text("No. {number}", number=number))
     return " · ".join(pieces)
@@ -229,7 +236,7 @@ def _preheader(posts: Sequence[Post]) -> str:
 
 
 def _headlines(
-    posts: Sequence[Post], web_url: str, words: Words, count: int
+    posts: Sequence[Post], web_url: str, words: Words, desk: StoryDesk, count: int
 ) -> tuple[Headline, ...]:
     if count < HEADLINES_FROM:
         return ()
@@ -238,7 +245,7 @@ def _headlines(
             post=post.id,
             title=one_line(post.content.title),
             url=post_url(post, web_url),
-            minutes=words.minutes(reading_minutes(word_count(post.content.html))),
+            minutes=words.minutes(reading_minutes(desk.word_count(post))),
             language=post.content.language,
             direction=direction(post.content.language),
         )
@@ -246,9 +253,9 @@ def _headlines(
     )
 
 
-def _days(stories: Sequence[Story], words: Words, site: Site) -> tuple[Day, ...]:
+def _days(stories: Sequence[Story]) -> tuple[Day, ...]:
     """Date lines in order. The lead's day is named once where the next stories are of the same."""
-    grouped = groupby(stories, key=lambda story: words.date_line(story.published, site.zone))
+    grouped = groupby(stories, key=lambda story: story.day)
     return tuple(Day(line=line, stories=tuple(of_day)) for line, of_day in grouped)
 
 

@@ -23,6 +23,7 @@ _PLAIN = re.compile(r"[\x20-\x7e]*")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
 _SAFE_IN_Q = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/")
 _ADDRESS = re.compile(r"[^\s@<>()\[\],;:\"\\]+@[A-Za-z0-9.-]+")
+_PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9.-]+")
 _REFUSED = ("Cc", "Cf", "Zl", "Zp", "Cs", "Co")
 
 
@@ -66,6 +67,8 @@ def mailbox_header(name: str, display: str, address: str) -> bytes:
 
 def mailbox(name: str, display: str, address: str) -> str:
     """`display <address>` as it stands in header `name`, folded before the address where one line is too short."""
+    if not display and _PLAIN_ADDRESS.fullmatch(address):
+        return address
     address = envelope_address(address)
     checked(name, display)
     if not display:

@@ -25,9 +25,13 @@ from newsletter.words import Words, direction
 from posts.errors import TemplateError
 from posts.settings import Site
 
-_SERIF = "Charter, 'Bitstream Charter', 'Iowan Old Style', Georgia, 'Times New Roman', serif"
-_SANS = "-apple-system, BlinkMacSystemFont, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif"
-_MONO = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'Liberation Mono', monospace"
+_SERIF = "Charter, Georgia, 'Times New Roman', serif"
+_SANS = "-apple-system, 'Segoe UI', Roboto, Arial, sans-serif"
+_MONO = "Menlo, Consolas, 'Liberation Mono', monospace"
+
+_KEPT_STYLE = '<style data-css-inline="ignore">'
+_PERSONAL_BYTES = 1500
+"""Room for the personal pieces of one mail in its HTML."""
 
 
 class Layout:
@@ -45,6 +49,7 @@ class Layout:
         self._template = newsletter.template
         self._css, self._dark_css = style_sheets(templates, site.accent)
         self._html: dict[tuple[Story, str], str] = {}
+        self._shell: tuple[Digest, str] | None = None
         self._encoded: dict[tuple[Story, str, str], bytes] = {}
 
     def html_article(self, story: Story, language: str) -> bytes:
@@ -71,20 +76,25 @@ class Layout:
         return self._html[key]
 
     def html_shell(self, digest: Digest) -> str:
-        """All of the HTML but the stories, inlined, with marks."""
+        """All of the HTML but the stories, inlined, with marks; the last one is kept, since it is asked for twice."""
+        if self._shell is None or self._shell[0] is not digest:
+            self._shell = digest, self._html_shell(digest)
+        return self._shell[1]
+
+    def _html_shell(self, digest: Digest) -> str:
         why = digest.why.replace("{address}", self.marks.field("html.address")).replace(
             "{since}", self.marks.field("html.since")
         )
         html = self._document(
             digest,
             web=False,
-            style_html=f'<style data-css-inline="ignore">\n{self._dark_css}</style>',
+            style_html=f"{_KEPT_STYLE}\n{self._dark_css}</style>",
             article=lambda story: self.marks.slot(f"story-{story.post}"),
             why=why,
             field=self.marks.field,
             cut=self.marks.cut,
         )
-        return _inliner(self._css).inline(html)
+        return inlined(html, self._css)
 
     def web_copy(self, digest: Digest) -> str:
         """The page of an edition: one `<style>` (see `style_source`), no style attribute, nothing personal.
@@ -145,15 +155,13 @@ class Layout:
             self._templates,
             f"mail/{self._template}.html.j2",
             digest=digest,
+            name=digest.name,
             language=digest.language,
             direction=digest.direction,
             lines=lines,
             _=Words(digest.language).text,
             **values,
         )
-
-
-_PERSONAL_BYTES = 1500
 
 
 def inlined_document(
@@ -164,10 +172,15 @@ def inlined_document(
     html = rendered(
         templates,
         template,
-        style_html=f'<style data-css-inline="ignore">\n{dark_css}</style>',
+        style_html=f"{_KEPT_STYLE}\n{dark_css}</style>",
         **values,
     )
-    return _inliner(css).inline(html)
+    return inlined(html, css)
+
+
+def inlined(html: str, css: str) -> str:
+    """A whole document with `css` in its elements; its own `<style>` stays for the media queries in it."""
+    return _inliner(css).inline(html).replace(_KEPT_STYLE, "<style>", 1)
 
 
 @lru_cache(maxsize=8)
@@ -201,6 +214,7 @@ def style_sheets(templates: jinja2.Environment, accent: str) -> tuple[str, str]:
         "ink": "#1c1a17",
         "muted": "#5d5850",
         "rule": "#d8d2c6",
+        "underline": "#b0a99c",
         "accent": colours.light,
         "dark_paper": colour.DARK,
         "dark_ink": "#ece8df",

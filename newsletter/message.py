@@ -8,7 +8,7 @@ from html import escape
 from zoneinfo import ZoneInfo
 
 from newsletter.headers import mailbox
-from newsletter.quoted_printable import encoded_value
+from newsletter.quoted_printable import SOFT_BREAK, encoded_value
 from newsletter.segments import items_hash, program_items
 from newsletter.tokens import Keys
 from newsletter.words import Words
@@ -118,31 +118,47 @@ def field_values(
     zone: ZoneInfo,
 ) -> dict[str, bytes]:
     """Each personal field, escaped and encoded for where it stands (`segments.FIELDS`)."""
-    subscription, generation = recipient.subscription, recipient.generation
-    base = web_url.rstrip("/")
-    leave = f"{base}/u/" + keys.token(UNSUBSCRIBE, subscription, generation=generation, made=date)
-    change = f"{base}/preferences/" + keys.token(
-        PREFERENCES, subscription, generation=generation, made=date
-    )
+    subject, generation = recipient.subscription, recipient.generation
+    leave = keys.token(UNSUBSCRIBE, subject, generation=generation, made=date)
+    change = keys.token(PREFERENCES, subject, generation=generation, made=date)
+    leave_url, leave_html, leave_text, change_html, change_text = _addresses(web_url)
+    leave_end, change_end = leave.encode() + SOFT_BREAK, change.encode() + SOFT_BREAK
     since = recipient.since
     html_since, text_since = _since(language, since.astimezone(zone).date() if since else None)
-    text_address = encoded_value(recipient.address)
-    html_address = escape(recipient.address)
+    address = recipient.address
+    html_address = text_address = encoded_value(address)
+    if "&" in address or "'" in address:
+        html_address = encoded_value(escape(address))
     return {
-        "to": mailbox("To", recipient.name or "", recipient.address).encode(),
-        "message_id": keys.message_id(issue_id, recipient.subscriber, from_domain).encode("ascii"),
-        "list_unsubscribe": leave.encode("ascii"),
-        "html.address": text_address
-        if html_address == recipient.address
-        else encoded_value(html_address),
+        "to": mailbox("To", recipient.name or "", address).encode(),
+        "message_id": keys.message_id(issue_id, recipient.subscriber, from_domain).encode(),
+        "list_unsubscribe": leave_url + leave.encode(),
+        "html.address": html_address,
         "html.since": html_since,
-        "html.unsubscribe_url": encoded_value(escape(leave)),
-        "html.preferences_url": encoded_value(escape(change)),
+        "html.unsubscribe_url": leave_html + leave_end,
+        "html.preferences_url": change_html + change_end,
         "text.address": text_address,
         "text.since": text_since,
-        "text.unsubscribe_url": encoded_value(leave),
-        "text.preferences_url": encoded_value(change),
+        "text.unsubscribe_url": leave_text + leave_end,
+        "text.preferences_url": change_text + change_end,
     }
+
+
+@lru_cache(maxsize=16)
+def _addresses(web_url: str) -> tuple[bytes, bytes, bytes, bytes, bytes]:
+    """What stands before a reader's token: in the header, and encoded on lines of their own in HTML and text.
+
+    A token needs no encoding: it is made of letters, digits, `-` and `_`.
+    """
+    base = web_url.rstrip("/")
+    leave, change = f"{base}/u/", f"{base}/preferences/"
+    return (
+        leave.encode("ascii"),
+        encoded_value(escape(leave)),
+        encoded_value(leave),
+        encoded_value(escape(change)),
+        encoded_value(change),
+    )
 
 
 @lru_cache(maxsize=4096)

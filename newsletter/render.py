@@ -219,7 +219,7 @@ class _Press:
                 ("MIME-Version", "1.0"),
             )
         )
-        fourth += f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n\r\n'.encode()
+        kind = f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n\r\n'.encode()
         return [
             first,
             "to",
@@ -228,6 +228,7 @@ class _Press:
             third + b"List-Unsubscribe: <",
             "list_unsubscribe",
             fourth,
+            kind,
         ]
 
 

@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from newsletter.quoted_printable import encoded_text
 from posts.errors import TemplateError
@@ -68,12 +69,18 @@ def compile_text(text: str, marks: Marks, slots: Mapping[str, bytes]) -> list[It
     items: list[Item] = []
     for kind, value in marks.split(text):
         if kind == "text":
-            items.append(encoded_text(value))
+            items.append(_encoded_piece(value))
         elif kind == "slot":
             items.append(slots[value])
         elif kind == "field":
             items.append(value)
     return items
+
+
+@lru_cache(maxsize=1024)
+def _encoded_piece(text: str) -> bytes:
+    """The pieces of shells are small, and most of them are the same in each edition."""
+    return encoded_text(text)
 
 
 class PartBook:

@@ -1,7 +1,6 @@
 """A post as one digest tells it: headline, byline, as much of its body as there is room for, its links."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from enum import IntEnum
 from html import escape
 
@@ -37,7 +36,8 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
-    """A post in a digest, finished. `label` names its language where that is not the reader's; `post` is its id."""
+    """A post in a digest, finished. `post` is its id, `day` its date line; `label`
+    names its language where that is not the reader's."""
 
     post: int
     form: Form
@@ -47,7 +47,7 @@ class Story:
     label: str
     language: str
     direction: str
-    published: datetime
+    day: str
     is_foreign: bool
     is_faulty: bool
     is_lead: bool
@@ -64,6 +64,7 @@ class StoryDesk:
         self._site = site
         self._web_url = web_url
         self._stories: dict[tuple[int, int, Form, str, bool], Story] = {}
+        self._word_counts: dict[tuple[int, int], int] = {}
 
     def story(self, post: Post, form: Form, *, words: Words, is_lead: bool) -> Story:
         """`post` told in `form`; the lead's excerpt is longer than the others'."""
@@ -73,6 +74,13 @@ class StoryDesk:
                 post, form, words=words, is_lead=is_lead, site=self._site, web_url=self._web_url
             )
         return self._stories[key]
+
+    def word_count(self, post: Post) -> int:
+        """How many words the whole of `post` has."""
+        key = (post.id, post.revision)
+        if key not in self._word_counts:
+            self._word_counts[key] = word_count(post.content.html)
+        return self._word_counts[key]
 
 
 def build_story(
@@ -100,7 +108,7 @@ def build_story(
         label=words.in_language(content.language) if is_foreign else "",
         language=content.language,
         direction=direction(content.language),
-        published=post.published,
+        day=words.date_line(post.published, site.zone),
         is_foreign=is_foreign,
         is_faulty=is_faulty,
         is_lead=is_lead,

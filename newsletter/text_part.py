@@ -42,6 +42,7 @@ _BLOCKS = frozenset(
     ]
 )
 _SENTINEL_BREAK = "\x00"
+_SCHEMES = ("http://", "https://", "mailto:", "tel:")
 
 
 class _References:
@@ -217,7 +218,7 @@ def _inline(element: HtmlElement, references: _References) -> str:
     if element.tag == "code":
         return f"`{text}`" if text.strip() else text
     url = str(element.get("href", "")) if element.tag == "a" else ""
-    if url.lower().startswith(("http://", "https://", "mailto:")):
+    if not url.lower().startswith(_SCHEMES):
         return text
     if text.strip() in (url, url.removeprefix("mailto:")):
         return url.removeprefix("mailto:")

@@ -28,6 +28,7 @@ class Keys:
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
+        self._message_id_key = self.mac("message-id", b"")
 
     def __repr__(self) -> str:
         return "Keys(...)"
@@ -47,9 +48,9 @@ class Keys:
     def message_id(self, issue: int, subscriber: int, domain: str) -> str:
         """The Message-ID of one delivery, angle brackets included; the same at every attempt (DESIGN.md 8.6)."""
         digest = hashlib.blake2b(
-            f"{issue}:{subscriber}".encode(), key=self.mac("message-id", b""), digest_size=20
+            f"{issue}:{subscriber}".encode(), key=self._message_id_key, digest_size=20
         ).digest()
-        name = base64.b32encode(digest).decode().lower()[:26]
+        name = _base32_26(digest)
         return f"<{name}.{issue}@{domain}>"
 
     def token(self, purpose: str, subject: int, *, generation: int = 0, made: datetime) -> str:
@@ -81,3 +82,14 @@ class Keys:
 
     def _token_mac(self, purpose: str, head: bytes) -> bytes:
         return self.mac("token:" + purpose, head)[:_MAC_BYTES]
+
+
+_PAIRS = [
+    a + b for a in "abcdefghijklmnopqrstuvwxyz234567" for b in "abcdefghijklmnopqrstuvwxyz234567"
+]
+
+
+def _base32_26(digest: bytes) -> str:
+    """The first 26 characters of lower-case base32: the library's own took a tenth of a message's time."""
+    bits = int.from_bytes(digest[:17], "big") >> 6
+    return "".join([_PAIRS[(bits >> shift) & 1023] for shift in range(120, -1, -10)])
