@@ -5,13 +5,94 @@ transaction that raises the fence (DESIGN.md 9).
 """
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
 
-from newsletter.ledger import HELD, LOST_REPLY, SENDER_STOPPED, UNSETTLED, Batch, Delivery, InDoubt
-from newsletter.tables import batches, deliveries, doubts, issues, subscribers, subscriptions
+from newsletter.ledger import (
+    HELD,
+    LOST_REPLY,
+    SENDER_STOPPED,
+    UNSETTLED,
+    WITHDRAWN_SINCE_SEALED,
+    Batch,
+    Delivery,
+    InDoubt,
+)
+from newsletter.notices import is_due as is_notice_due
+from newsletter.notices import is_open
+from newsletter.tables import (
+    batches,
+    deliveries,
+    doubts,
+    issues,
+    notices,
+    subscribers,
+    subscriptions,
+)
 from newsletter.tokens import Keys
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """What there is to do. `due`: a batch or notice may be leased; `lapsed`: a lease ran out; `open`: batches of
+    released issues that are not finished, and notices, due or not; `even`: an issue may be done."""
+
+    due: bool
+    lapsed: bool
+    open: int
+    even: bool
+
+
+def find_waiting(
+    conn: sa.Connection, now: datetime, in_doubt: InDoubt, only: int | None = None
+) -> Waiting:
+    """What there is to do now, in one cheap statement (asked every second)."""
+    mine = batches.c.issue == only if only is not None else sa.true()
+    of_released = (
+        sa.select(batches.c.id)
+        .join(issues, issues.c.id == batches.c.issue)
+        .where(issues.c.status == "released", batches.c.finished.is_(False), mine)
+    )
+    open_notices = sa.select(notices.c.id).where(is_open(in_doubt))
+    row = conn.execute(
+        sa.select(
+            sa.or_(
+                of_released.where(is_batch_due(now)).exists(),
+                sa.select(notices.c.id).where(is_notice_due(now, in_doubt)).exists(),
+            ).label("due"),
+            sa.or_(
+                sa.select(batches.c.id).where(batches.c.lease < now).exists(),
+                sa.select(notices.c.id).where(notices.c.lease < now).exists(),
+            ).label("lapsed"),
+            sa.select(sa.func.count()).select_from(of_released.subquery()).scalar_subquery(),
+            sa.select(sa.func.count()).select_from(open_notices.subquery()).scalar_subquery(),
+            sa.select(issues.c.id)
+            .where(issues.c.status == "released")
+            .where(
+                ~sa.select(batches.c.id)
+                .where(batches.c.issue == issues.c.id, batches.c.finished.is_(False))
+                .exists()
+            )
+            .exists()
+            .label("even"),
+        )
+    ).one()
+    return Waiting(
+        due=bool(row.due), lapsed=bool(row.lapsed), open=row[2] + row[3], even=bool(row.even)
+    )
+
+
+def list_withdrawn(conn: sa.Connection) -> list[int]:
+    """Unfinished issues of which a post was taken back since they were sealed: nothing of them is named until they
+    are sealed anew (DESIGN.md 8.4)."""
+    query = (
+        sa.select(issues.c.id)
+        .where(issues.c.status == "released", WITHDRAWN_SINCE_SEALED)
+        .order_by(issues.c.id)
+    )
+    return list(conn.execute(query).scalars())
 
 
 def recover(conn: sa.Connection, now: datetime, *, everyone: bool = False) -> int:
@@ -64,19 +145,22 @@ def lease_batch(
     busy: Collection[int] = (),
     after: int = 0,
     only: int | None = None,
+    fresh: bool = False,
 ) -> Batch | None:
-    """Leases the next batch that is due, or None. Round robin over issues: those not in `busy` first, then by id
-    after the issue `after`; `only` asks for one issue's batches alone."""
+    """Leases the next batch that is due, or None. Round robin over issues: those not in `busy` first (with `fresh`
+    no other), then by id after the issue `after`; `only` asks for one issue's batches alone."""
     due = (
         sa.select(batches.c.issue, sa.func.min(batches.c.id).label("id"))
         .join(issues, issues.c.id == batches.c.issue)
-        .where(_is_due(now), *([batches.c.issue == only] if only is not None else []))
+        .where(is_batch_due(now), *([batches.c.issue == only] if only is not None else []))
         .group_by(batches.c.issue)
     )
     candidates = sorted(
         conn.execute(due).all(), key=lambda row: (row.issue in busy, row.issue <= after, row.issue)
     )
     for candidate in candidates:
+        if fresh and candidate.issue in busy:
+            break
         mine = conn.execute(
             sa.update(batches)
             .where(batches.c.id == candidate.id, batches.c.owner.is_(None))
@@ -91,12 +175,14 @@ def lease_batch(
     return None
 
 
-def _is_due(now: datetime) -> sa.ColumnElement[bool]:
-    return (
-        batches.c.finished.is_(False)
-        & batches.c.owner.is_(None)
-        & (batches.c.due.is_(None) | (batches.c.due <= now))
-        & (issues.c.status == "released")
+def is_batch_due(now: datetime) -> sa.ColumnElement[bool]:
+    """The batches (joined with their issues) that may be leased: nobody's, not finished, not before their time."""
+    return sa.and_(
+        batches.c.finished.is_(False),
+        batches.c.owner.is_(None),
+        batches.c.due.is_(None) | (batches.c.due <= now),
+        issues.c.status == "released",
+        ~WITHDRAWN_SINCE_SEALED,
     )
 
 
@@ -131,7 +217,7 @@ def list_deliveries(
             subscribers.c.address_key,
             subscribers.c.name,
             subscribers.c.language,
-            sa.func.coalesce(subscriptions.c.since, subscribers.c.created).label("since"),
+            subscriptions.c.since,
             subscriptions.c.generation,
         )
         .outerjoin(subscribers, subscribers.c.id == deliveries.c.subscriber)
@@ -153,7 +239,7 @@ def list_deliveries(
             address_hash=keys.address_hash(row.address_key) if row.address_key else "",
             name=row.name,
             language=row.language or "",
-            since=row.since or now,
+            since=row.since,
             generation=row.generation or 0,
             attempts=row.attempts,
             first_refused=row.first_refused,

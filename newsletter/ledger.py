@@ -60,7 +60,7 @@ class Delivery:
     address_hash: str
     name: str | None
     language: str
-    since: datetime
+    since: datetime | None
     generation: int
     attempts: int = 0
     first_refused: datetime | None = None
@@ -152,11 +152,12 @@ def _flush_unnamed(conn: sa.Connection, work: Work, now: datetime, until: dateti
     return Flushed(standing=Standing.LOST)
 
 
-_WITHDRAWN_SINCE_SEALED = (
+WITHDRAWN_SINCE_SEALED = (
     sa.select(journal.c.number)
     .join(issue_posts, issue_posts.c.post == journal.c.post)
     .where(issue_posts.c.issue == issues.c.id)
     .where(journal.c.kind == ChangeKind.WITHDRAWN.value, journal.c.number > issues.c.sealed_at)
+    .correlate(issues)
     .exists()
 )
 """A post of the issue was taken back after it was sealed: it is sealed anew before more goes out (DESIGN.md 8.4)."""
@@ -167,7 +168,7 @@ _NAME = (
     .where(
         sa.select(issues.c.id)
         .where(issues.c.id == sa.bindparam("b_issue"), issues.c.status == "released")
-        .where(~_WITHDRAWN_SINCE_SEALED.correlate(issues))
+        .where(~WITHDRAWN_SINCE_SEALED)
         .exists()
     )
     .values(on_wire=sa.bindparam("b_on_wire"), lease=sa.bindparam("b_lease"))

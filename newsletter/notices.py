@@ -161,7 +161,6 @@ def recover_notices(conn: sa.Connection, now: datetime, *, everyone: bool = Fals
     return taken.rowcount
 
 
-def count_open_notices(conn: sa.Connection) -> int:
-    """Notices whose fate is open."""
-    query = sa.select(sa.func.count()).select_from(notices).where(_OPEN)
-    return conn.execute(query).scalar_one()
+def is_open(in_doubt: InDoubt) -> sa.ColumnElement[bool]:
+    """The notices that the sender is still to deal with."""
+    return _OPEN if in_doubt == "resend" else _OPEN & (notices.c.state.is_distinct_from("in doubt"))

@@ -30,20 +30,23 @@ class Pacer:
         """True while the relay is spared more than the settings say."""
         return self._rate != self._limit
 
-    def take(self, now: float) -> float:
-        """0.0 when one may go now (and counts it), else the seconds to wait before asking again."""
+    def wait(self, now: float) -> float:
+        """0.0 when one may go now, else the seconds to wait before asking again."""
         if self._rate is None:
-            self._count(now)
             return 0.0
         # a burst of a tenth of a second keeps a fast rate from being bound by timers
         room = max(1.0, self._rate / 10)
         self._tokens = min(room, self._tokens + (now - self._filled) * self._rate)
         self._filled = now
-        if self._tokens < 1.0:
-            return (1.0 - self._tokens) / self._rate
+        return 0.0 if self._tokens >= 1.0 else max((1.0 - self._tokens) / self._rate, 0.001)
+
+    def take(self, now: float) -> None:
+        """Counts one that goes now."""
         self._tokens -= 1.0
-        self._count(now)
-        return 0.0
+        if now - self._window_from >= _WINDOW_S:
+            self._seen_rate = self._window_count / (now - self._window_from)
+            self._window_from, self._window_count = now, 0
+        self._window_count += 1
 
     def slow_down(self, now: float) -> None:
         """The relay asked for fewer: half of what was allowed, or of what went out where nothing was set."""
@@ -66,9 +69,3 @@ class Pacer:
             self._rate = min(self._rate, self._limit)
         elif now - self._slowed > 600 and self._rate > 1000:
             self._rate = None
-
-    def _count(self, now: float) -> None:
-        if now - self._window_from >= _WINDOW_S:
-            self._seen_rate = self._window_count / (now - self._window_from)
-            self._window_from, self._window_count = now, 0
-        self._window_count += 1

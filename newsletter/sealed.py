@@ -11,6 +11,7 @@ from newsletter.ledger import Delivery
 from newsletter.message import LoadedEdition, Recipient, build_message, load_edition
 from newsletter.tables import editions, issues, sealed_parts
 from newsletter.tokens import Keys
+from posts.errors import StoreError
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Messages:
     def load(self, conn: sa.Connection, issue: int, wanted: Iterable[int]) -> None:
         """Loads the editions `wanted` of an issue where their seal is not the one held; raises StoreError where the
         stored bytes are not what was sealed."""
+        chosen = set(wanted)
         rows = conn.execute(
             sa.select(
                 editions.c.edition,
@@ -45,8 +47,10 @@ class Messages:
                 issues.c.date,
             )
             .join(issues, issues.c.id == editions.c.issue)
-            .where(editions.c.issue == issue, editions.c.edition.in_(set(wanted)))
+            .where(editions.c.issue == issue, editions.c.edition.in_(chosen))
         ).all()
+        if len(rows) < len(chosen):
+            raise StoreError("an edition that readers wait for is missing")
         for row in rows:
             held = self._held.get((issue, row.edition))
             if held is not None and held.seal == row.seal:

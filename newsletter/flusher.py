@@ -1,0 +1,185 @@
+"""One turn at the ledger: flush, lease, give back, all in one transaction, in a thread beside the sending.
+
+It takes a request and gives an answer; between the two the loop that sends goes on with what was named before.
+"""
+
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from newsletter import leases
+from newsletter import notices as notice_store
+from newsletter.leases import Waiting
+from newsletter.ledger import Batch, Delivery, Flushed, InDoubt, Standing, Work, flush
+from newsletter.notices import Notice
+from newsletter.retry import Verdict
+from newsletter.sealed import Messages
+from newsletter.tokens import Keys
+from posts.database import reading, writing
+from posts.errors import StoreError
+
+_EVEN_EVERY_S = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeResult:
+    """The verdict on one notice."""
+
+    notice: Notice
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What a turn is to do. `settle`: batches all of whose deliveries are dealt with after this flush."""
+
+    works: Sequence[Work] = ()
+    settle: Collection[int] = ()
+    notice_results: Sequence[NoticeResult] = ()
+    notices_kept: Sequence[int] = ()
+    notice_room: int = 0
+    lease_one: bool = False
+    fresh_only: bool = False
+    """Lease only of an issue that is not in hand yet."""
+    busy_issues: Collection[int] = ()
+    last_issue: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class Answer:
+    """What a turn came to. `failed`: nothing of it is in the database; everything in the request still stands."""
+
+    flushed: dict[int, Flushed] = field(default_factory=dict)
+    settled: set[int] = field(default_factory=set)
+    notices: list[Notice] = field(default_factory=list)
+    notices_kept: frozenset[int] = frozenset()
+    leased: Batch | None = None
+    deliveries: list[Delivery] = field(default_factory=list)
+    done_issues: list[int] = field(default_factory=list)
+    waiting: Waiting | None = None
+    lease_until: float = 0.0
+    held_s: float = 0.0
+    failed: str | None = None
+    broken: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Flusher:
+    """Who turns requests into answers for one owner. `reseal` seals an issue anew of which a post was withdrawn."""
+
+    engine: sa.Engine
+    keys: Keys
+    messages: Messages
+    owner: str
+    clock: Callable[[], datetime]
+    lease: timedelta
+    in_doubt: InDoubt
+    only: int | None = None
+    reseal: Callable[[int], None] | None = None
+    _evened: float = float("-inf")
+
+    def recover(self, *, everyone: bool) -> int:
+        """Takes over what former owners left; `everyone`: all leases there are, their owners are known to be dead."""
+        with writing(self.engine) as conn:
+            now = self.clock()
+            notice_store.recover_notices(conn, now, everyone=everyone)
+            return leases.recover(conn, now, everyone=everyone)
+
+    def turn(self, request: Request) -> Answer:
+        """Does what is asked in one transaction; a database that fails gives an answer that says so."""
+        answer = Answer(lease_until=time.monotonic() + self.lease.total_seconds())
+        began = time.monotonic()
+        try:
+            with writing(self.engine) as conn:
+                began = time.monotonic()
+                self._write(conn, request, answer)
+            answer.held_s = time.monotonic() - began
+            if answer.leased is not None:
+                self._load(answer.leased, answer)
+        except (SQLAlchemyError, OSError) as error:
+            return Answer(failed=f"the database failed: {type(error).__name__}: {_short(error)}")
+        return answer
+
+    def look(self) -> Answer:
+        """What there is to do, without a word written unless a lease lapsed or an issue's books are even."""
+        try:
+            with reading(self.engine) as conn:
+                waiting = leases.find_waiting(conn, self.clock(), self.in_doubt, self.only)
+                withdrawn = leases.list_withdrawn(conn) if self.reseal is not None else []
+            if waiting.lapsed:
+                self.recover(everyone=False)
+            for issue in withdrawn:
+                assert self.reseal is not None
+                self.reseal(issue)
+            answer = Answer(waiting=waiting)
+            if waiting.even and time.monotonic() - self._evened > _EVEN_EVERY_S:
+                # an issue that waits for a person looks even every time; asking costs a walk over its deliveries
+                self._evened = time.monotonic()
+                with writing(self.engine) as conn:
+                    answer.done_issues = leases.finish_issues(conn, self.clock())
+        except (SQLAlchemyError, OSError) as error:
+            return Answer(failed=f"the database failed: {type(error).__name__}: {_short(error)}")
+        return answer
+
+    def _write(self, conn: sa.Connection, request: Request, answer: Answer) -> None:
+        now = self.clock()
+        until = now + self.lease
+        for work in request.works:
+            answer.flushed[work.batch.id] = flush(conn, work, now, until)
+        for work in request.works:
+            batch = work.batch
+            stands = answer.flushed[batch.id].standing
+            if batch.id in request.settle and stands is not Standing.LOST:
+                leases.settle_batch(conn, batch, now, self.in_doubt)
+                answer.settled.add(batch.id)
+        if answer.settled:
+            answer.done_issues = leases.finish_issues(conn, now)
+        for result in request.notice_results:
+            notice_store.record_notice(
+                conn, self.keys, self.owner, result.notice, result.verdict, now
+            )
+        answer.notices_kept = notice_store.renew_notices(
+            conn, self.owner, request.notices_kept, until
+        )
+        if request.notice_room > 0:
+            answer.notices = notice_store.lease_notices(
+                conn,
+                self.keys,
+                self.owner,
+                now,
+                until,
+                limit=request.notice_room,
+                in_doubt=self.in_doubt,
+            )
+        if request.lease_one:
+            answer.leased = leases.lease_batch(
+                conn,
+                self.owner,
+                now,
+                until,
+                busy=request.busy_issues,
+                after=request.last_issue,
+                only=self.only,
+                fresh=request.fresh_only,
+            )
+
+    def _load(self, batch: Batch, answer: Answer) -> None:
+        with reading(self.engine) as conn:
+            answer.deliveries = leases.list_deliveries(
+                conn, batch, self.keys, self.clock(), self.in_doubt
+            )
+            editions = {delivery.edition for delivery in answer.deliveries}
+            try:
+                self.messages.load(conn, batch.issue, editions)
+            except StoreError as error:
+                answer.deliveries = []
+                answer.broken = f"issue {batch.issue}: {error}"
+
+
+def _short(error: Exception) -> str:
+    cause = getattr(error, "orig", None) or error
+    return str(cause).splitlines()[0][:200]

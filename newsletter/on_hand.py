@@ -1,0 +1,225 @@
+"""What a sender has on hand: leased batches, the reserve of named messages, results not yet written (pure).
+
+Every delivery of a held batch is in exactly one place: pending, named, or among the results.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from newsletter.flusher import Answer, NoticeResult, Request
+from newsletter.ledger import Batch, Delivery, Result, Standing, Work
+from newsletter.notices import Notice
+from newsletter.retry import Verdict
+
+NOTICES_AT_ONCE = 50
+
+
+@dataclass(slots=True, eq=False)
+class Held:
+    """A batch that this process has leased until the monotonic time `until`.
+
+    `named`: on the wire or waiting for it. `is_over`: lost, or its issue stands still; nothing more of it goes out.
+    """
+
+    batch: Batch
+    until: float
+    pending: deque[Delivery]
+    named: dict[int, Delivery] = field(default_factory=dict)
+    results: list[Result] = field(default_factory=list)
+    is_over: bool = False
+    is_lost: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """A named message on its way: a delivery of a held batch, or a notice leased until `notice_until`."""
+
+    held: Held | None = None
+    delivery: Delivery | None = None
+    notice: Notice | None = None
+    notice_until: float = 0.0
+
+    @property
+    def until(self) -> float:
+        """The monotonic time at which its lease lapses."""
+        return self.held.until if self.held is not None else self.notice_until
+
+    @property
+    def is_over(self) -> bool:
+        """True when it must not get its final dot any more."""
+        return self.held is not None and self.held.is_over
+
+
+class OnHand:
+    """The places of all deliveries and notices in hand, and how a turn at the ledger moves them."""
+
+    def __init__(self) -> None:
+        self.held: dict[int, Held] = {}
+        self.reserve: deque[Job] = deque()
+        self.notices: dict[int, Job] = {}
+        self.notice_results: list[NoticeResult] = []
+        self.last_issue = 0
+
+    @property
+    def named(self) -> int:
+        """How many are named and have no result."""
+        return len(self.notices) + sum(len(held.named) for held in self.held.values())
+
+    @property
+    def pending(self) -> int:
+        """How many are leased and not named."""
+        return sum(len(held.pending) for held in self.held.values())
+
+    @property
+    def unwritten(self) -> int:
+        """How many results wait for a flush."""
+        return len(self.notice_results) + sum(len(held.results) for held in self.held.values())
+
+    @property
+    def is_empty(self) -> bool:
+        """True when there is nothing in hand at all."""
+        return not (self.held or self.notices or self.notice_results)
+
+    @property
+    def can_settle(self) -> bool:
+        """True when a batch is done with and can be given back."""
+        return any(not (held.pending or held.named) for held in self.held.values())
+
+    def request(self, room: int, *, notices: bool, lease: bool, fresh: bool) -> Request:
+        """The next turn: results so far, who is still named, up to `room` more to name, notices before deliveries."""
+        notice_room = min(room, NOTICES_AT_ONCE) if notices else 0
+        wanted = self._pick(max(0, room - notice_room))
+        works = []
+        for held in self.held.values():
+            results, held.results = held.results, []
+            works.append(
+                Work(
+                    batch=held.batch,
+                    keep=tuple(held.named),
+                    wanted=tuple(wanted.get(held.batch.id, ())),
+                    results=tuple(results),
+                )
+            )
+        settle = [
+            work.batch.id
+            for work in works
+            if not (work.keep or work.wanted or self.held[work.batch.id].pending)
+        ]
+        notice_results, self.notice_results = self.notice_results, []
+        return Request(
+            works=works,
+            settle=settle,
+            notice_results=notice_results,
+            notices_kept=tuple(self.notices),
+            notice_room=notice_room,
+            lease_one=lease,
+            fresh_only=fresh,
+            busy_issues=frozenset(held.batch.issue for held in self.held.values()),
+            last_issue=self.last_issue,
+        )
+
+    def _pick(self, room: int) -> dict[int, list[Delivery]]:
+        """Takes up to `room` deliveries out of pending, one of each issue in turn."""
+        by_issue: dict[int, list[Held]] = {}
+        for held in self.held.values():
+            if held.pending and not held.is_over:
+                by_issue.setdefault(held.batch.issue, []).append(held)
+        picked: dict[int, list[Delivery]] = {}
+        turns = deque(by_issue.values())
+        while turns and room > 0:
+            batches = turns.popleft()
+            picked.setdefault(batches[0].batch.id, []).append(batches[0].pending.popleft())
+            room -= 1
+            if not batches[0].pending:
+                batches.pop(0)
+            if batches:
+                turns.append(batches)
+        return picked
+
+    def restore(self, request: Request) -> None:
+        """The turn failed: everything is where it was before."""
+        for work in request.works:
+            held = self.held[work.batch.id]
+            held.results[:0] = work.results
+            if not held.is_over:
+                held.pending.extendleft(reversed(work.wanted))
+        self.notice_results[:0] = request.notice_results
+
+    def apply(self, request: Request, answer: Answer) -> Iterator[str]:
+        """Moves what the turn decided; gives the reason of each exclusion."""
+        for work in request.works:
+            held = self.held[work.batch.id]
+            flushed = answer.flushed[work.batch.id]
+            if flushed.standing is not Standing.HELD:
+                self._stand_still(held, lost=flushed.standing is Standing.LOST)
+            else:
+                for delivery in work.wanted:
+                    if delivery.number in flushed.named:
+                        held.named[delivery.number] = delivery
+                        self.reserve.append(Job(held=held, delivery=delivery))
+                yield from (why for why in flushed.excluded.values() if why != "settled")
+            if not held.is_lost:
+                held.until = answer.lease_until
+            given_back = held.batch.id in answer.settled
+            if given_back or (held.is_lost and not held.named and not held.results):
+                del self.held[held.batch.id]
+        self._apply_notices(request, answer)
+        if answer.leased is not None:
+            self.last_issue = answer.leased.issue
+            if answer.broken is None:
+                self.held[answer.leased.id] = Held(
+                    answer.leased, answer.lease_until, deque(answer.deliveries)
+                )
+
+    def _apply_notices(self, request: Request, answer: Answer) -> None:
+        for number in request.notices_kept:
+            if number in self.notices:
+                mine = number in answer.notices_kept
+                self.notices[number].notice_until = answer.lease_until if mine else 0.0
+        for notice in reversed(answer.notices):
+            job = Job(notice=notice, notice_until=answer.lease_until)
+            self.notices[notice.id] = job
+            self.reserve.appendleft(job)
+
+    def _stand_still(self, held: Held, *, lost: bool) -> None:
+        """Nothing more of this batch goes out; what is on the wire already is waited for."""
+        held.is_over = True
+        held.is_lost = held.is_lost or lost
+        held.pending.clear()
+        for job in [job for job in self.reserve if job.held is held]:
+            self.reserve.remove(job)
+            assert job.delivery is not None
+            held.named.pop(job.delivery.number, None)
+
+    def withdraw_reserve(self) -> None:
+        """Un-names what is not on the wire yet: who is written to is asked again when sending goes on."""
+        while self.reserve:
+            job = self.reserve.pop()
+            if job.delivery is not None and job.held is not None:
+                self.give_back(job.held, job.delivery)
+            elif job.notice is not None:
+                self.notice_done(job.notice, Verdict(state=None))
+
+    def give_back(self, held: Held, delivery: Delivery) -> None:
+        """Nothing came of this delivery (weather): it is pending again, before the others."""
+        held.named.pop(delivery.number, None)
+        if not held.is_over:
+            held.pending.appendleft(delivery)
+
+    def delivery_done(self, held: Held, delivery: Delivery, verdict: Verdict) -> None:
+        """Keeps a verdict for the next flush."""
+        held.named.pop(delivery.number, None)
+        held.results.append(Result(delivery=delivery, verdict=verdict))
+
+    def notice_done(self, notice: Notice, verdict: Verdict) -> None:
+        """Keeps what came of a notice for the next flush."""
+        self.notices.pop(notice.id, None)
+        self.notice_results.append(NoticeResult(notice=notice, verdict=verdict))
+
+    def forget_pending(self, batches: Iterable[Held]) -> None:
+        """Nothing more is to be named of these batches."""
+        for held in batches:
+            held.pending.clear()

@@ -1,0 +1,406 @@
+"""The sender: keeps a transport supplied with what the ledger has named, and the ledger with what came of it.
+
+One event loop sends; one thread turns at the ledger beside it (flusher.py), so that the wire never waits for the disk
+and no byte goes out that a commit has not named. Named and without a written result are never more than
+2 x connections + flush_every (DESIGN.md 8.6).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from newsletter.flusher import Answer, Flusher
+from newsletter.headers import HeaderError, envelope_address
+from newsletter.on_hand import Job, OnHand
+from newsletter.pacing import Pacer
+from newsletter.retry import verdict
+from newsletter.transport.base import Kind, Outcome, Parcel, Transport
+
+ISSUES_AT_ONCE = 4
+"""So many batches are held, of different issues where there are some: a small issue never waits for a big one."""
+
+_LEASE_MARGIN_S = 5.0
+_QUIET_S = 0.1
+_STEP_S = 0.25
+_POLL_S = 1.0
+_LONG_TROUBLE_S = 0.3
+_FIRST_RETRY_S, _LONGEST_RETRY_S = 0.5, 30.0
+_ADDRESS = re.compile(r"[^\s<>:;,\"']+@[^\s<>:;,\"']+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """The bounds of a run; `rate_per_s` None: no limit of ours."""
+
+    connections: int
+    flush_every: int
+    rate_per_s: float | None
+    retry_for: timedelta
+
+    @property
+    def bound(self) -> int:
+        """Most deliveries that are named and have no written result."""
+        return 2 * self.connections + self.flush_every
+
+
+@dataclass(slots=True, kw_only=True)
+class Counts:
+    """What this run has done."""
+
+    sent: int = 0
+    deferred: int = 0
+    failed: int = 0
+    excluded: int = 0
+    in_doubt: int = 0
+    notices: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """How a run stands, for whoever decides when it is enough. `open`: batches and notices not finished at the last
+    look; `idle`: nothing in hand, nothing due; `trouble_s`: how long there has been trouble."""
+
+    idle: bool
+    open: int
+    trouble: str | None
+    ours: bool
+    trouble_s: float
+
+
+class Sender:
+    """Sends all that is due through one transport. `tell` gets an event and its values; `chance` gives [0, 1)."""
+
+    def __init__(
+        self,
+        flusher: Flusher,
+        transport: Transport,
+        pace: Pace,
+        *,
+        sender: str,
+        clock: Callable[[], datetime],
+        chance: Callable[[], float],
+        tell: Callable[..., None],
+    ) -> None:
+        now = time.monotonic()
+        self._flusher = flusher
+        self._transport = transport
+        self._pace = pace
+        self._sender = sender
+        self._clock = clock
+        self._chance = chance
+        self._tell = tell
+        self._pacer = Pacer(pace.rate_per_s, now)
+        self._hand = OnHand()
+        self._changed = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        self._result_at = self._turn_at = self._retry_at = now
+        self._look_at = self._lease_at = float("-inf")
+        self._failures = 0
+        self._due = self._may_lease = True
+        self._dirty = self._frozen = self._stopping = self._fresh = False
+        self._open = 0
+        self._db_trouble: str | None = None
+        self._told: str | None = None
+        self._trouble_from: float | None = None
+        self.counts = Counts()
+
+    # what the transport calls
+
+    @property
+    def has_parcels(self) -> bool:
+        """True when a named message waits for the wire."""
+        if not self._hand.reserve or self._frozen or self._stopping:
+            return False
+        wait = self._pacer.wait(time.monotonic())
+        if wait > 0:
+            self._wake_in(wait)
+        return wait == 0
+
+    def take(self) -> Parcel | None:
+        """The next named message, made just now; None while there is none, or pacing or trouble forbid it."""
+        while self.has_parcels and self._transport.trouble is None:
+            job = self._hand.reserve.popleft()
+            self._pacer.take(time.monotonic())
+            if 2 * len(self._hand.reserve) < self._pace.flush_every:
+                self._changed.set()
+            if (parcel := self._parcel_of(job)) is not None:
+                return parcel
+        return None
+
+    def may_finish(self, parcel: Parcel) -> bool:
+        """Asked before the final dot: False when the batch is not ours any more or its lease may have lapsed."""
+        job = parcel.key
+        assert isinstance(job, Job)
+        in_time = time.monotonic() < job.until - _LEASE_MARGIN_S
+        return in_time and not (job.is_over or self._frozen or self._stopping)
+
+    def done(self, parcel: Parcel, outcome: Outcome) -> None:
+        """What came of a message."""
+        job = parcel.key
+        assert isinstance(job, Job)
+        if outcome.slow_down:
+            self._pacer.slow_down(time.monotonic())
+        elif outcome.kind is Kind.ACCEPTED:
+            self._pacer.accepted(time.monotonic())
+            self._told = self._trouble_from = None
+        self._record(job, outcome)
+
+    # the loop
+
+    async def run(
+        self,
+        *,
+        stop: Callable[[], bool],
+        enough: Callable[[State], bool],
+        grace_s: Callable[[], float],
+    ) -> None:
+        """Sends until `stop`, or until `enough` says so of how the run stands; then gives back what is in hand."""
+        self._transport.start(self)
+        with ThreadPoolExecutor(1, thread_name_prefix="ledger") as thread:
+            while not stop() and not enough(self._state()):
+                self._weather()
+                if self._wants_turn():
+                    await self._turn(thread)
+                elif self._wants_look():
+                    await self._look(thread)
+                else:
+                    await self._nap()
+            await self._finish(thread, grace_s())
+
+    async def _turn(self, thread: ThreadPoolExecutor, *, last: bool = False) -> None:
+        hand = self._hand
+        low = self._is_low
+        lease = not last and self._may_lease and self._room > 0 and self._leases_more(low=low)
+        request = hand.request(
+            0 if last else self._room, notices=self._due and not last, lease=lease, fresh=not low
+        )
+        if lease:
+            self._lease_at = time.monotonic()
+        self._dirty = self._fresh = False
+        self._turn_at = time.monotonic()
+        loop = asyncio.get_running_loop()
+        answer = await loop.run_in_executor(thread, self._flusher.turn, request)
+        if answer.failed is not None:
+            hand.restore(request)
+            self._failed(answer.failed)
+            return
+        self._database_is_well()
+        for _reason in hand.apply(request, answer):
+            self.counts.excluded += 1
+        if lease and answer.leased is None and not request.fresh_only:
+            self._may_lease = False
+        if request.notice_room and len(answer.notices) < request.notice_room:
+            self._due = False
+        self._told_of(answer)
+        if hand.reserve:
+            self._transport.wake()
+        if self._flusher.engine.dialect.name == "sqlite" and not last:
+            # waiting writers poll there: the lock is left free as long as it was held (DESIGN.md 9)
+            await asyncio.sleep(min(answer.held_s, 1.0))
+
+    async def _look(self, thread: ThreadPoolExecutor) -> None:
+        self._look_at = time.monotonic()
+        answer = await asyncio.get_running_loop().run_in_executor(thread, self._flusher.look)
+        if answer.failed is not None:
+            self._failed(answer.failed)
+            return
+        self._database_is_well()
+        if answer.waiting is not None:
+            self._fresh = True
+            self._open = answer.waiting.open
+            self._due = self._may_lease = answer.waiting.due
+        self._told_of(answer)
+
+    async def _finish(self, thread: ThreadPoolExecutor, grace_s: float) -> None:
+        """The end: what is on the wire is waited for, the rest is given back, everything is written."""
+        self._stopping = True
+        await self._transport.close(grace_s)
+        self._hand.withdraw_reserve()
+        self._hand.forget_pending(self._hand.held.values())
+        for _ in range(20):
+            if self._hand.is_empty:
+                return
+            await self._turn(thread, last=True)
+            if self._db_trouble is not None:
+                await asyncio.sleep(0.25)
+        self._tell("results could not be written", results=self._hand.unwritten)
+
+    async def _nap(self) -> None:
+        self._changed.clear()
+        busy = self._hand.unwritten or self._hand.reserve
+        try:
+            async with asyncio.timeout(_QUIET_S if busy else _STEP_S):
+                await self._changed.wait()
+        except TimeoutError:
+            return
+
+    # what there is to do
+
+    @property
+    def _target(self) -> int:
+        """How many to hold named: two seconds' worth, so that who has left meanwhile is not written to."""
+        rate = self._pacer.rate_per_s
+        return self._pace.bound if rate is None else min(self._pace.bound, max(1, int(2 * rate)))
+
+    @property
+    def _room(self) -> int:
+        """How many may be named now."""
+        if self._frozen or self._stopping or self._transport.trouble is not None:
+            return 0
+        hand = self._hand
+        return max(0, min(self._pace.bound - hand.named, self._target - len(hand.reserve)))
+
+    @property
+    def _is_low(self) -> bool:
+        return self._hand.pending < self._target
+
+    def _leases_more(self, *, low: bool) -> bool:
+        if len(self._hand.held) >= ISSUES_AT_ONCE:
+            return False
+        return low or time.monotonic() - self._lease_at >= _POLL_S
+
+    def _wants_turn(self) -> bool:
+        now, hand = time.monotonic(), self._hand
+        if now < self._retry_at:
+            return False
+        unwritten = hand.unwritten
+        if unwritten >= self._pace.flush_every or self._dirty or hand.can_settle:
+            return True
+        if unwritten and now - self._result_at >= _QUIET_S:
+            return True
+        if not hand.is_empty and now - self._turn_at > self._flusher.lease.total_seconds() / 4:
+            return True
+        if self._room <= 0:
+            return False
+        if hand.pending and 2 * len(hand.reserve) < min(self._target + 1, self._pace.flush_every):
+            return True
+        return self._due or (self._may_lease and self._leases_more(low=self._is_low))
+
+    def _wants_look(self) -> bool:
+        now = time.monotonic()
+        if now < self._retry_at:
+            return False
+        return now - self._look_at >= _POLL_S or (self._hand.is_empty and not self._fresh)
+
+    # what came of it
+
+    def _parcel_of(self, job: Job) -> Parcel | None:
+        try:
+            if job.delivery is not None:
+                recipient = envelope_address(job.delivery.address)
+                body = self._flusher.messages.build(job.delivery)
+            else:
+                assert job.notice is not None
+                recipient, body = envelope_address(job.notice.recipient), job.notice.body
+        except HeaderError as error:
+            self._record(job, Outcome(kind=Kind.PERMANENT, text=str(error)))
+            return None
+        return Parcel(sender=self._sender, recipient=recipient, body=body, key=job)
+
+    def _record(self, job: Job, outcome: Outcome) -> None:
+        said_nothing = outcome.kind in (Kind.WEATHER, Kind.OURS)
+        if said_nothing and job.delivery is not None and job.held is not None:
+            self._hand.give_back(job.held, job.delivery)
+            return
+        chance, now = self._chance(), self._clock()
+        retry_for = self._pace.retry_for
+        self._result_at = self._result_at if self._hand.unwritten else time.monotonic()
+        if job.delivery is not None and job.held is not None:
+            delivery = job.delivery
+            found = verdict(
+                outcome,
+                attempts=delivery.attempts,
+                first_refused=delivery.first_refused,
+                now=now,
+                retry_for=retry_for,
+                chance=chance,
+                lost_before=delivery.lost_before,
+            )
+            self._hand.delivery_done(job.held, delivery, found)
+            self._count(found.state)
+        elif job.notice is not None:
+            notice = job.notice
+            found = verdict(
+                outcome,
+                attempts=notice.attempts,
+                first_refused=notice.first_refused,
+                now=now,
+                retry_for=retry_for,
+                chance=chance,
+            )
+            self._hand.notice_done(notice, found)
+            self.counts.notices += found.state == "sent"
+        if self._hand.unwritten >= self._pace.flush_every:
+            self._changed.set()
+
+    def _count(self, state: str | None) -> None:
+        if state is not None:
+            name = state.replace(" ", "_")
+            setattr(self.counts, name, getattr(self.counts, name) + 1)
+
+    def _wake_in(self, wait_s: float) -> None:
+        if self._timer is None or self._timer.when() <= asyncio.get_running_loop().time():
+            self._timer = asyncio.get_running_loop().call_later(wait_s, self._transport.wake)
+
+    # trouble
+
+    def _weather(self) -> None:
+        """Tells of trouble once, and un-names what is not on the wire while it lasts."""
+        trouble = self._transport.trouble
+        what = self._db_trouble or (trouble.what if trouble is not None else None)
+        if what is None:
+            return
+        if self._trouble_from is None:
+            self._trouble_from = time.monotonic()
+        if what != self._told:
+            self._told = what
+            self._tell("sending was held up", why=without_addresses(what))
+        if trouble is not None and self._hand.reserve:
+            left = trouble.until - asyncio.get_running_loop().time()
+            if left > _LONG_TROUBLE_S:
+                self._hand.withdraw_reserve()
+                self._dirty = True
+
+    def _state(self) -> State:
+        trouble = self._transport.trouble
+        since = self._trouble_from
+        return State(
+            idle=self._fresh and self._hand.is_empty and not (self._due or self._may_lease),
+            open=self._open,
+            trouble=without_addresses(self._told) if self._told else None,
+            ours=trouble is not None and trouble.ours,
+            trouble_s=time.monotonic() - since if since is not None else 0.0,
+        )
+
+    def _failed(self, why: str) -> None:
+        """The database failed: nothing more goes out before it works again (mail.md 4.4)."""
+        self._frozen = True
+        self._db_trouble = why
+        wait = min(_FIRST_RETRY_S * 2.0**self._failures, _LONGEST_RETRY_S)
+        self._failures = min(self._failures + 1, 10)
+        self._retry_at = time.monotonic() + wait
+
+    def _database_is_well(self) -> None:
+        if self._frozen:
+            self._told = self._trouble_from = None
+        self._frozen = False
+        self._db_trouble = None
+        self._failures = 0
+
+    def _told_of(self, answer: Answer) -> None:
+        if answer.broken is not None:
+            self._tell("issue could not be sent", why=answer.broken)
+        for issue in answer.done_issues:
+            self._flusher.messages.forget(issue)
+            self._tell("issue was done", issue=issue)
+
+
+def without_addresses(text: str) -> str:
+    """`text` with mail addresses taken out: no address in any log (DESIGN.md 8.8)."""
+    return _ADDRESS.sub("(address)", text)
