@@ -27,7 +27,7 @@ def build_app(press: Press, *, mailbox: Path | None = None) -> ASGIApp:
     on_error = error_page(paper)
     site = Starlette(
         routes=_routes(paper),
-        exception_handlers={status: on_error for status in (400, 404, 405, 410, 413, 500)},
+        exception_handlers=dict.fromkeys((400, 404, 405, 410, 413, 500), on_error),
     )
     return FeedFiles(SecurityHeaders(site), press.public, press.clock)
 
@@ -81,6 +81,9 @@ class _MediaFiles(StaticFiles):
     def __init__(self, paper: Paper) -> None:
         folder = paper.press.path(paper.press.config.paths.media)
         super().__init__(directory=folder, check_dir=False)
+
+    async def check_config(self) -> None:
+        """A newsroom without pictures has no such folder: its files are not there, which is no mistake of ours."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         """The file, or 404 as an exception."""

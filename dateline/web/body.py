@@ -45,6 +45,7 @@ def _origin(url: str) -> tuple[str, str]:
 def _settle_picture(image: lxml_html.HtmlElement, origin: tuple[str, str], picture: str) -> None:
     source = image.get("src", "")
     alt = image.get("alt", "").strip()
+    image.attrib.pop("srcset", None)  # its other hosts would be asked as well
     if _origin(source) in (origin, ("", "")):
         parts = urlsplit(source)
         image.set("src", parts.path + (f"?{parts.query}" if parts.query else ""))

@@ -59,7 +59,7 @@ def build_days(posts: Sequence[Post], reader: Reader, *, with_lead: bool = False
         by_date.setdefault(post.published.astimezone(reader.zone).date().isoformat(), []).append(
             post
         )
-    days = []
+    days: list[Day] = []
     for date, of_day in by_date.items():
         lead = None
         if with_lead and not days:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from dateline.actions.sign_up import form_stamp
 from dateline.web.paper import Paper
 from dateline.web.words import LANGUAGES
 
@@ -30,7 +31,7 @@ class Form:
     chosen: str
     languages: tuple[Language, ...]
     language: str
-    time: str
+    stamp: str
     promise: str
 
 
@@ -45,7 +46,7 @@ def build_form(paper: Paper, language: str, *, chosen: str | None = None) -> For
         chosen=chosen if chosen in slugs else slugs[0],
         languages=language_choices(),
         language=language,
-        time=form_time(paper),
+        stamp=form_stamp(paper.press),
         promise=promise(paper, language),
     )
 
@@ -70,8 +71,3 @@ def invitation(paper: Paper, language: str) -> str:
     if len(newsletters) == 1:
         return gettext("{newsletter}, by mail").format(newsletter=newsletters[0].title)
     return gettext("The news by mail")
-
-
-def form_time(paper: Paper) -> str:
-    """When the form was shown, signed, so that a form filled in by a machine at once is told from a reader's."""
-    return ""

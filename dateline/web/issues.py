@@ -1,22 +1,27 @@
 """The pages of a newsletter: the list of its issues, and each issue as its web copy."""
 
+import re
 from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 
 from dateline.web.forms import build_form, invitation
 from dateline.web.pages import build_pager
 from dateline.web.paper import Paper
+from dateline.web.security import page_policy
 from dateline.web.visit import Visit, best_language
 from dateline.web.words import LANGUAGES, page_language
 from newsletter.issues import Issue, count_posts, find_by_number, list_released
+from newsletter.layout import style_source
 from newsletter.spec import NewsletterSettings
 from newsletter.web_copies import WebCopy, list_web_copies
 from posts.database import reading
 from posts.dates import short_date
 
 _ISSUES_A_PAGE = 50
+_HEAD_MARK = "<!-- dateline:head -->"
+_BODY = re.compile(r"<body[^>]*>")
 
 
 def issues(paper: Paper, visit: Visit) -> Response:
@@ -71,33 +76,50 @@ def issue(paper: Paper, visit: Visit) -> Response:
         copies = list_web_copies(conn, found.id) if found and found.released else []
     if found is None or not copies:
         raise HTTPException(HTTPStatus.NOT_FOUND)
+    return _issue_page(paper, visit, newsletter, found, copies)
+
+
+def _issue_page(
+    paper: Paper,
+    visit: Visit,
+    newsletter: NewsletterSettings,
+    found: Issue,
+    copies: list[WebCopy],
+) -> Response:
+    """The sealed document as it is; only its head gets links, and the top a way to the rest of the site."""
     copy = _chosen(copies, visit, paper)
     language = page_language(copy.language)
-    words = paper.words(language)
-    return paper.answer(
-        "issue",
-        visit,
-        title=f"{copy.subject} · {newsletter.title}",
-        language=language,
-        canonical=f"{paper.web_url}/{newsletter.slug}/{found.number}/",
-        description=words.gettext("{newsletter}, No. {number}").format(
-            newsletter=newsletter.title, number=found.number
-        ),
-        copy_html=copy.html,
-        copy_language=copy.language,
-        languages=[
+    url = f"{paper.web_url}/{newsletter.slug}/{found.number}/"
+    values = {
+        "page": {
+            **paper.sheet(visit, language),
+            "title": copy.subject,
+            "canonical": f"{url}?language={copy.language}" if len(copies) > 1 else url,
+        },
+        "description": paper.words(language)
+        .gettext("{newsletter}, No. {number}")
+        .format(newsletter=newsletter.title, number=found.number),
+        "languages": [
             {
                 "code": other.language,
                 "name": LANGUAGES.get(page_language(other.language), other.language),
-                "url": f"{visit.path}?language={other.language}",
+                "url": f"{url}?language={other.language}",
             }
             for other in copies
             if other is not copy
         ],
-        newsletter={"title": newsletter.title, "url": f"/{newsletter.slug}/"},
-        form=build_form(paper, language, chosen=newsletter.slug),
-        invitation=invitation(paper, language),
-    )
+        "newsletter": {"title": newsletter.title, "url": f"/{newsletter.slug}/"},
+    }
+    html = copy.html.replace(_HEAD_MARK, paper.rendered("issue_head", language, **values), 1)
+    top = paper.rendered("issue_top", language, **values)
+    html = _BODY.sub(lambda match: f"{match[0]}\n{top}", html, count=1)
+    html = html.replace("</body>", "</main>\n</body>", 1)
+    headers = {
+        "Content-Security-Policy": page_policy(style_source(copy.html)),
+        "Content-Language": copy.language,
+        "Vary": "Accept-Language",
+    }
+    return HTMLResponse(html, headers=headers)
 
 
 def _chosen(copies: list[WebCopy], visit: Visit, paper: Paper) -> WebCopy:

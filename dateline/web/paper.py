@@ -67,21 +67,26 @@ class Paper:
     ) -> Response:
         """A page of `template` with `values`. `title` goes into the window, the site's name after it."""
         language = language or self.language(visit)
-        words = self.words(language)
         page = {
-            **self._sheet(visit, language, feeds),
+            **self.sheet(visit, language, feeds),
             "title": title,
             "heading": heading or title,
             "canonical": canonical,
         }
-        html = self.press.templates.get_template(f"web/{template}.html").render(
-            _=words.gettext, page=page, **values
-        )
+        html = self.rendered(template, language, page=page, **values)
         return HTMLResponse(
             html, status, headers={"Vary": "Accept-Language", "Content-Language": language}
         )
 
-    def _sheet(self, visit: Visit, language: str, feeds: Sequence[Feed]) -> Mapping[str, object]:
+    def rendered(self, template: str, language: str, **values: object) -> str:
+        """A template of `web/` filled in, its furniture in `language`."""
+        found = self.press.templates.get_template(f"web/{template}.html")
+        return found.render(_=self.words(language).gettext, **values)
+
+    def sheet(
+        self, visit: Visit, language: str, feeds: Sequence[Feed] = ()
+    ) -> Mapping[str, object]:
+        """What every page says of the site, as values for its template."""
         site = self.press.config.site
         feeds = feeds or list_feeds(site, self.press.config.feeds)
         return {

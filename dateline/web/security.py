@@ -9,6 +9,12 @@ PAGE_POLICY = (
 )
 """No script at all, nothing from elsewhere (DESIGN.md 8.8)."""
 
+
+def page_policy(style_source: str) -> str:
+    """The policy of a page that carries a style of its own, named by its hash."""
+    return PAGE_POLICY.replace("style-src 'self'", f"style-src {style_source}")
+
+
 LETTER_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; form-action 'none'; base-uri 'none'; "
     "frame-ancestors 'self'"

@@ -83,9 +83,9 @@ def best_language(accepted: str, offered: Sequence[str], default: str) -> str:
     """The offered language that an Accept-Language header likes best, else `default` (RFC 9110 12.5.4)."""
     wishes: list[tuple[float, int, str]] = []
     for place, item in enumerate(accepted[:500].split(",")):
-        name, _, weight = item.strip().partition(";")
-        wishes.append((-_weight(weight), place, name.strip().lower().split("-")[0]))
-    for weight, _, name in sorted(wishes):
+        name, _, parameter = item.strip().partition(";")
+        wishes.append((-_weight(parameter), place, name.strip().lower().split("-")[0]))
+    for weight, _place, name in sorted(wishes):
         if weight < 0 and name in offered:
             return name
     return default
