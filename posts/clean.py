@@ -55,6 +55,8 @@ _CONTAINERS = words(
 _OLD = {"strike": "s", "acronym": "abbr", "tt": "code", "dir": "ul", "xmp": "pre", "listing": "pre"}
 _CLOSED_BY_NEXT = words("p li dt dd tr td th thead tbody tfoot option optgroup rp rt colgroup")
 _TAG = re.compile(r"<(?:(!--)|(/?)([a-zA-Z][^\s/>]*))")
+# A browser takes `java\nscript:` for `javascript:`; so do we, before we look.
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 _DATA_URL = re.compile(r"([\"'])data:[^\"']*\1", re.IGNORECASE)
 _LAZY_SOURCES = ("data-src", "data-lazy-src", "data-original")
 _ALIGN = re.compile(r"text-align:\s*(left|right|center)")
@@ -118,6 +120,7 @@ def clean_html(raw_html: str, base_url: str | None, *, language: str = "en") -> 
     _mend_images(tree, base_url)
     _mend_links(tree, base_url)
     _mend_structure(tree)
+    _remove_empty(tree)
     html = _second_pass().clean(inner_html(tree))
     # `&nbsp;` is no entity in XML, and feeds are XML.
     return strip_illegal(html.replace("&nbsp;", "\u00a0")).strip()
@@ -125,16 +128,16 @@ def clean_html(raw_html: str, base_url: str | None, *, language: str = "en") -> 
 
 def absolute_url(url: str, base_url: str | None) -> str | None:
     """`url` counted from `base_url`, or None where that is no http, https, mailto or tel address."""
-    bare = re.sub(r"[\x00-\x20\x7f]+", "", url) if ":" in url.partition("/")[0] else url.strip()
+    bare = _CONTROLS.sub("", url).strip().replace(" ", "%20")
     try:
-        joined = urljoin(base_url or "", bare.replace("\n", "").replace("\t", ""))
+        joined = urljoin(base_url or "", bare)
         parts = urlsplit(joined)
         scheme, host = parts.scheme.lower(), parts.hostname
     except ValueError:
         return None
-    if scheme in ("http", "https"):
-        return joined if host else None
-    return joined if scheme in _SCHEMES and parts.path else None
+    if scheme not in _SCHEMES or not (host if scheme in ("http", "https") else parts.path):
+        return None
+    return scheme + joined[len(scheme) :]
 
 
 def _refuse_large(text: str) -> None:
@@ -283,8 +286,6 @@ def _mend_links(root: HtmlElement, base_url: str | None) -> None:
             link.drop_tree()
         elif url is None:
             link.drop_tag()
-        elif len(link) == 0 and not (link.text or "").strip():
-            link.drop_tree()
         else:
             link.set("href", without_tracking(url))
     for element in root.iter("blockquote", "q", "ins", "del"):
@@ -294,7 +295,7 @@ def _mend_links(root: HtmlElement, base_url: str | None) -> None:
 
 
 def _mend_structure(root: HtmlElement) -> None:
-    """Headings from h3 down, old and sectioning elements renamed, alignment of cells kept, empty paragraphs out."""
+    """Headings from h3 down, old and sectioning elements renamed, alignment of cells kept."""
     headings = list(root.iter("h1", "h2", "h3", "h4", "h5", "h6"))
     shift = max(0, 3 - min((int(heading.tag[1]) for heading in headings), default=3))
     for heading in headings:
@@ -305,9 +306,13 @@ def _mend_structure(root: HtmlElement) -> None:
         align = _ALIGN.search(cell.get("style") or "")
         if align:
             cell.set("align", align[1])
-    for paragraph in list(root.iter("p")):
-        if len(paragraph) == 0 and not (paragraph.text or "").replace("\u00a0", " ").strip():
-            paragraph.drop_tree()
+
+
+def _remove_empty(root: HtmlElement) -> None:
+    """Paragraphs and links without anything in them, innermost first."""
+    for element in reversed(list(root.iter("p", "a"))):
+        if len(element) == 0 and not (element.text or "").replace("\u00a0", " ").strip():
+            element.drop_tree()
 
 
 def _language(given: str | None, site_language: str) -> str:

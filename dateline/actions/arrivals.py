@@ -112,7 +112,12 @@ def _path(conn: sa.Connection, incoming: IncomingPost, press: Press) -> str:
     if stored is not None:
         return stored.path
     moment = (incoming.published or press.clock()).astimezone(press.config.site.zone)
-    return f"/{moment:%Y/%m}/{ascii_slug(incoming.slug or incoming.title)}/"
+    wanted = slug = ascii_slug(incoming.slug or incoming.title)
+    number = 1
+    while store.find_by_slug(conn, slug) is not None:
+        number += 1
+        slug = f"{wanted}-{number}"
+    return f"/{moment:%Y/%m}/{slug}/"
 
 
 def _content(press: Press, incoming: IncomingPost, path: str, arrived: Arrived) -> Content | None:
