@@ -85,7 +85,12 @@ def summary(done: Round) -> list[tuple[str, str]]:
         rows += [("", str(fault)) for fault in poll.faults]
     if not done.polls and "poll" not in done.errors:
         rows.append(("poll", "no source is due"))
-    rows += [(f"tick {result.newsletter}", str(result)) for result in done.ticks]
+    for tick in done.ticks:
+        issue = f", issue {tick.issue} of {tick.posts} posts" if tick.issue else ""
+        text = tick.error or f"{tick.outcome}{issue}, {tick.recipients} recipients"
+        rows.append((f"{tick.newsletter}, due {tick.due:%Y-%m-%d %H:%M}", text))
+    if not done.ticks and "tick" not in done.errors:
+        rows.append(("newsletters", "none is due"))
     if done.built is not None:
         counts = f"{len(done.built.written)} documents written, {done.built.unchanged} unchanged"
         rows.append(("build", counts))
