@@ -148,6 +148,27 @@ def _balanced(counts: Mapping[tuple[str, str | None], int]) -> Books:
     )
 
 
+def list_open_books(
+    conn: sa.Connection, issue_id: int | None = None, *, also: Iterable[int] = ()
+) -> dict[int, Books]:
+    """The books of the issues that are being sent (or of one), and of those in `also`."""
+    chosen = issues.c.status == "released" if issue_id is None else issues.c.id == issue_id
+    found = conn.execute(sa.select(issues.c.id).where(chosen)).scalars()
+    return list_books(conn, {*found, *also})
+
+
+def count_open(conn: sa.Connection, issue_id: int | None = None) -> int:
+    """How many recipients of the issues that are being sent (or of one) have no final verdict."""
+    query = (
+        sa.select(sa.func.count())
+        .select_from(deliveries.join(issues, issues.c.id == deliveries.c.issue))
+        .where(issues.c.status == "released", UNSETTLED)
+    )
+    if issue_id is not None:
+        query = query.where(issues.c.id == issue_id)
+    return conn.execute(query).scalar_one()
+
+
 def list_refusals(conn: sa.Connection, issue_id: int) -> list[Line]:
     """The deliveries that were refused for good or for now, by number."""
     return _lines(conn, issue_id, deliveries.c.state.in_(("failed", "deferred")))

@@ -1,14 +1,56 @@
 """Sends what is due: the delivery program's work, and the same by hand."""
 
+import asyncio
+import os
+import random
+import secrets
+import signal
+import sys
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
+from types import FrameType
 
+import structlog
+import uvloop
+
+from dateline.actions.relay import build_transport, rate_of, refuse_dead_links, refuse_open_talk
+from dateline.deliver_lock import DeliverLock
 from dateline.press import Press
+from newsletter.books import count_open, list_open_books
+from newsletter.flusher import Flusher
+from newsletter.headers import domain_of
+from newsletter.sealed import Messages
+from newsletter.sender import Counts, Pace, Sender, State
+from posts.database import open_engine, reading
+from posts.errors import Refused
+
+__all__ = [
+    "DeliverResult",
+    "Progress",
+    "deliver",
+    "deliver_once",
+    "refuse_dead_links",
+    "run_daemon",
+]
+
+LEASE = timedelta(seconds=60)
+_WEATHER_PATIENCE_S = 20.0
+"""By hand, without `--until-done`, weather is waited out so long."""
+_LOCK_WAIT_S = 4.0
+_ORPHAN_GRACE_S = 0.3
+_LAST_WORD_S = 0.9
+"""The daemon was killed: what is on the wire gets this long, and then the program is gone, whatever it was at."""
+_FOLLOW_S = 1.0
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a run is: recipients with a final verdict of `total`, and what this run has done."""
+    """How far a run is: recipients with a final verdict of `total`, and what was done."""
 
     done: int
     total: int
@@ -17,13 +59,14 @@ class Progress:
     failed: int
     excluded: int
     in_doubt: int
-    notices: int
+    notices: int = 0
     trouble: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliverResult:
-    """What a run came to. `trouble` says why it ended before all was sent; `by`, who sends instead of us."""
+    """What a run came to; `waiting`: who is still to be sent to. `trouble` says why it ended before all was sent;
+    `by`, who sends instead of us."""
 
     sent: int = 0
     deferred: int = 0
@@ -44,8 +87,31 @@ def deliver(
     stop: Callable[[], bool] = lambda: False,
     progress: Callable[[Progress], None] | None = None,
 ) -> DeliverResult:
-    """Sends what is due and returns; `until_done` waits for retries. Beside a running daemon it follows his work."""
-    raise NotImplementedError
+    """Sends what is due (of one issue, with `issue`, and all notices) and returns; `until_done` waits for retries.
+
+    Beside a running daemon it sends nothing and follows the daemon's work. Raises Refused where nothing may be sent.
+    """
+    refuse_dead_links(press)
+    refuse_open_talk(press)
+    with DeliverLock(press.var) as lock:
+        if not lock.acquire("dateline deliver"):
+            return _follow(press, issue, until_done, stop, progress, lock.holder())
+        with reading(press.engine) as conn:
+            total = count_open(conn, issue)
+        gone = _Enough(total, until_done=until_done, progress=progress)
+        counts = _send(press, issue, stop, gone, lambda: _grace_s(press))
+        with reading(press.engine) as conn:
+            waiting = count_open(conn, issue)
+        return DeliverResult(
+            sent=counts.sent,
+            deferred=counts.deferred,
+            failed=counts.failed,
+            excluded=counts.excluded,
+            in_doubt=counts.in_doubt,
+            notices=counts.notices,
+            waiting=waiting,
+            trouble=gone.trouble,
+        )
 
 
 def deliver_once(press: Press) -> DeliverResult:
@@ -53,11 +119,228 @@ def deliver_once(press: Press) -> DeliverResult:
     return deliver(press)
 
 
-def refuse_dead_links(press: Press) -> None:
-    """Raises Refused while mail would go to a relay elsewhere with unsubscribe links that lead nowhere."""
-    raise NotImplementedError
-
-
 def run_daemon(press: Press) -> None:
-    """The delivery program under the daemon: until its standard input closes or a signal comes."""
-    raise NotImplementedError
+    """The delivery program under the daemon: until its standard input closes or a signal comes.
+
+    Raises Refused, naming the holder, when another process sends for this press and does not end soon.
+    """
+    ending = _Ending(press)
+    ending.watch()
+    with DeliverLock(press.var) as lock:
+        if not lock.acquire("the daemon's delivery program", wait_s=_LOCK_WAIT_S):
+            raise Refused(
+                f"mail is sent by {lock.holder()} already",
+                where=str(press.var),
+                remedy="End it first; one sender is enough.",
+            )
+        told: str | None = None
+        while not ending.is_asked():
+            try:
+                refuse_dead_links(press)
+                refuse_open_talk(press)
+            except Refused as refusal:
+                # pages and feeds go on; what is due waits until the setting is mended and the daemon restarted
+                if told is None:
+                    told = str(refusal)
+                    log.error("nothing is sent", why=told)
+                ending.wait(1.0)
+                continue
+            log.info("delivery began", pid=os.getpid())
+            _send(press, None, ending.is_asked, _never, ending.grace_s)
+    log.info("delivery ended")
+
+
+def _never(state: State, counts: Counts) -> bool:
+    return False
+
+
+class _Enough:
+    """When a run by hand is over: nothing is due (or, with `until_done`, nothing is left), or trouble lasts."""
+
+    def __init__(
+        self, total: int, *, until_done: bool, progress: Callable[[Progress], None] | None
+    ) -> None:
+        self._total = total
+        self._until_done = until_done
+        self._progress = progress
+        self._told_at = 0.0
+        self.trouble: str | None = None
+
+    def __call__(self, state: State, counts: Counts) -> bool:
+        """Asked all the time; shows progress on the way."""
+        if self._progress is not None and time.monotonic() - self._told_at >= 0.1:
+            self._told_at = time.monotonic()
+            self._progress(self._now(state, counts))
+        patience = float("inf") if self._until_done else _WEATHER_PATIENCE_S
+        if state.ours or state.trouble_s > patience:
+            self.trouble = state.trouble
+            return True
+        over = state.idle and not (self._until_done and state.open)
+        if over and self._progress is not None:
+            self._progress(self._now(state, counts))
+        return over
+
+    def _now(self, state: State, counts: Counts) -> Progress:
+        done = counts.sent + counts.failed + counts.excluded
+        return Progress(
+            done=done,
+            total=max(self._total, done),
+            sent=counts.sent,
+            deferred=counts.deferred,
+            failed=counts.failed,
+            excluded=counts.excluded,
+            in_doubt=counts.in_doubt,
+            notices=counts.notices,
+            trouble=state.trouble,
+        )
+
+
+def _send(
+    press: Press,
+    issue: int | None,
+    stop: Callable[[], bool],
+    enough: Callable[[State, Counts], bool],
+    grace_s: Callable[[], float],
+) -> Counts:
+    """Sends as the holder of the lock: on SQLite that proves every former owner dead."""
+    mail = press.config.mail
+    engine = open_engine(
+        press.engine.url.render_as_string(hide_password=False), power_safe=mail.power_safe
+    )
+    try:
+        flusher = Flusher(
+            engine=engine,
+            keys=press.keys,
+            messages=Messages(
+                keys=press.keys,
+                web_url=press.config.web.url,
+                from_domain=domain_of(mail.from_),
+                zone=press.config.site.zone,
+            ),
+            owner=f"{os.uname().nodename}:{os.getpid()}:{secrets.token_hex(4)}",
+            clock=press.clock,
+            lease=LEASE,
+            in_doubt=mail.in_doubt,
+            only=issue,
+        )
+        taken = flusher.recover(everyone=engine.dialect.name == "sqlite")
+        if taken:
+            log.warning("batches were taken over", batches=taken)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_run(press, flusher, stop, enough, grace_s))
+    finally:
+        engine.dispose()
+
+
+async def _run(
+    press: Press,
+    flusher: Flusher,
+    stop: Callable[[], bool],
+    enough: Callable[[State, Counts], bool],
+    grace_s: Callable[[], float],
+) -> Counts:
+    mail = press.config.mail
+    pace = Pace(
+        connections=mail.connections,
+        flush_every=mail.flush_every,
+        rate_per_s=rate_of(press),
+        retry_for=mail.retry_for,
+    )
+    sender = Sender(
+        flusher,
+        build_transport(press),
+        pace,
+        sender=mail.from_,
+        clock=press.clock,
+        chance=random.random,
+        tell=log.warning,
+    )
+    await sender.run(stop=stop, enough=lambda state: enough(state, sender.counts), grace_s=grace_s)
+    return sender.counts
+
+
+def _grace_s(press: Press) -> float:
+    return press.config.mail.stop_grace.total_seconds()
+
+
+class _Ending:
+    """How the delivery program is told to end: a signal (in good order) or its daemon's death (at once)."""
+
+    def __init__(self, press: Press) -> None:
+        self._press = press
+        self._asked = threading.Event()
+        self._orphaned = False
+
+    def watch(self) -> None:
+        """Begins to listen to signals and to standard input."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._signalled)
+        threading.Thread(target=self._until_closed, name="stdin", daemon=True).start()
+
+    def is_asked(self) -> bool:
+        """True when it is time to end."""
+        return self._asked.is_set()
+
+    def wait(self, seconds: float) -> None:
+        """Waits, but not longer than until it is time to end."""
+        self._asked.wait(seconds)
+
+    def grace_s(self) -> float:
+        """How long to wait for what is on the wire."""
+        return _ORPHAN_GRACE_S if self._orphaned else _grace_s(self._press)
+
+    def _signalled(self, number: int, frame: FrameType | None) -> None:
+        self._asked.set()
+
+    def _until_closed(self) -> None:
+        try:
+            while os.read(sys.stdin.fileno(), 4096):
+                pass
+        except (OSError, ValueError):
+            pass
+        self._orphaned = True
+        self._asked.set()
+        time.sleep(_LAST_WORD_S)
+        os._exit(1)
+
+
+def _follow(
+    press: Press,
+    issue: int | None,
+    until_done: bool,
+    stop: Callable[[], bool],
+    progress: Callable[[Progress], None] | None,
+    holder: str,
+) -> DeliverResult:
+    """Shows what the holder of the lock does, from the ledger, until nothing is queued (or left) any more."""
+    with reading(press.engine) as conn:
+        before = list_open_books(conn, issue)
+    while True:
+        with reading(press.engine) as conn:
+            now = list_open_books(conn, issue, also=before)
+        books = list(now.values())
+        result = DeliverResult(
+            sent=sum(b.sent for b in books),
+            deferred=sum(b.deferred for b in books),
+            failed=sum(b.failed for b in books),
+            excluded=sum(b.excluded_total for b in books),
+            in_doubt=sum(b.in_doubt for b in books),
+            waiting=sum(b.queued + b.leased + b.deferred for b in books),
+            by=holder,
+        )
+        if progress is not None:
+            progress(
+                Progress(
+                    done=result.sent + result.failed + result.excluded,
+                    total=sum(b.recipients for b in books),
+                    sent=result.sent,
+                    deferred=result.deferred,
+                    failed=result.failed,
+                    excluded=result.excluded,
+                    in_doubt=result.in_doubt,
+                )
+            )
+        left = result.waiting if until_done else result.waiting - result.deferred
+        if left <= 0 or stop():
+            return result
+        time.sleep(_FOLLOW_S)

@@ -1,0 +1,154 @@
+"""`dateline deliver`: send what is due, with a progress bar; hidden, `--daemon` is the delivery program."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import click
+
+from dateline.cli.frame import config_option, json_option, maildir_hint, opened, print_json
+
+if TYPE_CHECKING:
+    from dateline.actions.deliver import DeliverResult, Progress
+
+_LINE_EVERY_S = 10.0
+
+
+@click.command()
+@config_option
+@json_option
+@click.option("--issue", type=int, help="Send this issue only (and notices).")
+@click.option("--until-done", is_flag=True, help="Wait for retries until all is done.")
+@click.option("--daemon", is_flag=True, hidden=True, help="Send until standard input closes.")
+def deliver(
+    config_path: Path, as_json: bool, issue: int | None, until_done: bool, daemon: bool
+) -> None:
+    """Send what is due, and exit; beside a running daemon, show its progress."""
+    if daemon:
+        _run_daemon(config_path)
+        return
+    from dataclasses import asdict
+
+    from dateline.actions.deliver import deliver as send
+
+    press = opened(config_path)
+    with _stopping() as stop, _showing() as show:
+        result = send(press, issue=issue, until_done=until_done, stop=stop, progress=show)
+    if as_json:
+        print_json(asdict(result))
+    else:
+        _tell(result)
+    maildir_hint(press)
+    if result.trouble is not None:
+        sys.exit(1)
+
+
+def _run_daemon(config_path: Path) -> None:
+    from dateline.actions.deliver import run_daemon
+    from dateline.actions.migrate import migrate_database
+    from dateline.config import load_config
+    from dateline.logs import configure_logs
+    from dateline.press import open_press
+
+    configure_logs()
+    config = load_config(config_path, os.environ)
+    press = open_press(config, config_path.resolve().parent)
+    migrate_database(press)
+    run_daemon(press)
+
+
+def _tell(result: DeliverResult) -> None:
+    if result.by is not None:
+        click.echo(f"Mail is sent by {result.by}.")
+    parts = [
+        f"{result.sent} sent",
+        *(f"{result.deferred} deferred" for _ in range(bool(result.deferred))),
+        *(f"{result.failed} failed" for _ in range(bool(result.failed))),
+        *(f"{result.excluded} excluded" for _ in range(bool(result.excluded))),
+        *(f"{result.in_doubt} in doubt" for _ in range(bool(result.in_doubt))),
+        *(f"{result.notices} notices" for _ in range(bool(result.notices))),
+    ]
+    click.echo(", ".join(parts) + ".")
+    if result.trouble is not None:
+        click.echo(f"Stopped: {result.trouble}", err=True)
+    if result.waiting:
+        hint = "; `--until-done` waits for them" if result.trouble is None else ""
+        click.echo(f"{result.waiting} are still to be sent to{hint}.", err=True)
+
+
+@contextmanager
+def _stopping() -> Iterator[Callable[[], bool]]:
+    """Ctrl-C or SIGTERM ends in good order; a second one ends at once."""
+    asked: list[int] = []
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _showing() -> Iterator[Callable[[Progress], None]]:
+    """A bar on a terminal, a line each ten seconds elsewhere; both on standard error."""
+    if not sys.stderr.isatty():
+        yield _lines()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        TextColumn("Sending"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[rest]}"),
+    )
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None, rest="")
+
+        def show(progress: Progress) -> None:
+            bar.update(
+                task, completed=progress.done, total=progress.total, rest=_in_words(progress)
+            )
+
+        yield show
+
+
+def _lines() -> Callable[[Progress], None]:
+    last = time.monotonic()
+
+    def show(progress: Progress) -> None:
+        nonlocal last
+        if time.monotonic() - last >= _LINE_EVERY_S:
+            last = time.monotonic()
+            click.echo(
+                f"{progress.done} of {progress.total} {_in_words(progress)}".rstrip(), err=True
+            )
+
+    return show
+
+
+def _in_words(progress: Progress) -> str:
+    counted = [
+        (progress.deferred, "deferred"),
+        (progress.failed, "failed"),
+        (progress.in_doubt, "in doubt"),
+    ]
+    words = [f"{amount} {name}" for amount, name in counted if amount]
+    return " · ".join([*words, *([progress.trouble] if progress.trouble else [])])
