@@ -3,12 +3,13 @@
 import ipaddress
 from collections.abc import Iterator
 
-type_of_address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _NAT64_LOCAL = ipaddress.ip_network("64:ff9b:1::/48")
 _COMPATIBLE = ipaddress.ip_network("::/96")
 _TRANSLATED = ipaddress.ip_network("::ffff:0:0:0/96")
+_CARRIERS = (_NAT64, _TRANSLATED, _COMPATIBLE)
 _THIS_NETWORK = ipaddress.ip_network("0.0.0.0/8")
 # Private in the sense of RFC 6598, and not `is_private` in Python.
 _SHARED = ipaddress.ip_network("100.64.0.0/10")
@@ -34,7 +35,7 @@ def refusal(address: str, *, allow_private: bool) -> str | None:
     return None
 
 
-def _layers(address: type_of_address) -> Iterator[type_of_address]:
+def _layers(address: Address) -> Iterator[Address]:
     yield address
     if isinstance(address, ipaddress.IPv4Address):
         return
@@ -51,7 +52,7 @@ def _layers(address: type_of_address) -> Iterator[type_of_address]:
         yield low
 
 
-def _is_never_allowed(address: type_of_address) -> bool:
+def _is_never_allowed(address: Address) -> bool:
     this_network = address.version == 4 and address in _THIS_NETWORK
     broadcast = str(address) == "255.255.255.255"
     metadata = address == _LOCAL_METADATA
@@ -65,10 +66,10 @@ def _is_never_allowed(address: type_of_address) -> bool:
     )
 
 
-def _is_public(address: type_of_address) -> bool:
+def _is_public(address: Address) -> bool:
     if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped or address in _TRANSLATED or address in _COMPATIBLE:
-            # Judged by what is inside; `is_global` is False for all of them. `::1` is inside nothing.
+        if address.ipv4_mapped or address.sixtofour or any(address in one for one in _CARRIERS):
+            # Judged by what is inside: Pythons differ in what `is_global` says of these. `::1` carries nothing.
             return not address.is_loopback
         if address.is_site_local or address in _NAT64_LOCAL:
             return False
