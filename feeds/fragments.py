@@ -5,6 +5,7 @@ A cache and nothing else: it may be deleted at any time, and a file that SQLite 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import sqlite3
 from collections.abc import Iterable, Mapping
@@ -52,13 +53,12 @@ class Fragments:
     """The open cache. Used by one thread of one process at a time (the build's lock sees to that)."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             self._connection = _open(path)
         except sqlite3.DatabaseError:
-            for name in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
-                name.unlink(missing_ok=True)
-            self._connection = _open(path)
+            self._connection = _open_anew(path)
 
     def close(self) -> None:
         """Closes the file."""
@@ -68,28 +68,43 @@ class Fragments:
         """The kept entries, by guid and format, of those posts whose stamp still holds."""
         guids = list(stamps)
         found: dict[str, dict[str, bytes]] = {}
-        for start in range(0, len(guids), _CHUNK):
-            chunk = guids[start : start + _CHUNK]
-            marks = ",".join("?" * len(chunk))
-            rows = self._connection.execute(
-                f"SELECT guid, stamp, atom, rss, json FROM fragments WHERE guid IN ({marks})", chunk
-            )
-            for guid, stamp, atom, rss, json in rows:
-                if stamp == stamps[guid]:
-                    found[guid] = {"atom": atom, "rss": rss, "json": json}
+        try:
+            for start in range(0, len(guids), _CHUNK):
+                for guid, stamp, atom, rss, json in self._rows(guids[start : start + _CHUNK]):
+                    if stamp == stamps[guid]:
+                        found[guid] = {"atom": atom, "rss": rss, "json": json}
+        except sqlite3.DatabaseError:
+            self._connection.close()
+            self._connection = _open_anew(self._path)
+            return {}
         return found
 
+    def _rows(self, guids: list[str]) -> sqlite3.Cursor:
+        marks = ",".join("?" * len(guids))
+        return self._connection.execute(
+            f"SELECT guid, stamp, atom, rss, json FROM fragments WHERE guid IN ({marks})", guids
+        )
+
     def save(self, entries: Iterable[tuple[str, bytes, Mapping[str, bytes]]]) -> None:
-        """Keeps (guid, stamp, bytes by format) of each post, in place of what was kept of it before."""
-        with self._connection:
-            self._connection.executemany(
-                "INSERT OR REPLACE INTO fragments (guid, stamp, atom, rss, json)"
-                " VALUES (?, ?, ?, ?, ?)",
-                [
-                    (guid, stamp, entry["atom"], entry["rss"], entry["json"])
-                    for guid, stamp, entry in entries
-                ],
-            )
+        """Keeps (guid, stamp, bytes by format) of each post, in place of what was kept of it before; OSError when not."""
+        try:
+            with self._connection:
+                self._connection.executemany(
+                    "INSERT OR REPLACE INTO fragments (guid, stamp, atom, rss, json)"
+                    " VALUES (?, ?, ?, ?, ?)",
+                    [
+                        (guid, stamp, entry["atom"], entry["rss"], entry["json"])
+                        for guid, stamp, entry in entries
+                    ],
+                )
+        except sqlite3.DatabaseError as error:
+            raise OSError(errno.EIO, str(error), str(self._path)) from error
+
+
+def _open_anew(path: Path) -> sqlite3.Connection:
+    for name in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
+        name.unlink(missing_ok=True)
+    return _open(path)
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -76,9 +76,9 @@ def publish_feeds(
     the store still shows them. Posts that cannot be rendered come back in `refused`; a feed that holds one is not
     written: quarantine them and build again, so that the next post takes the place (DESIGN.md 8.2).
     """
-    head = journal.head(
-        conn
-    )  # before the posts: what is newer than it is seen again by the next build
+    (outlet.public / "feeds").mkdir(parents=True, exist_ok=True)
+    # The head before the posts: what is newer than it is seen again by the next build.
+    head = journal.head(conn)
     tag_slugs = list_slugs(conn, "tag")
     tags = [Label(kind="tag", name=name, slug=slug) for name, slug in tag_slugs.items()]
     feeds = list_feeds(outlet.site, outlet.configured, tags, store.list_languages(conn))

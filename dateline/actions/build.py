@@ -14,6 +14,7 @@ from feeds.publish import Outlet, Published, publish_feeds
 from feeds.spec import Feed, feed_paths, list_feeds
 from posts import store
 from posts.database import reading, writing
+from posts.errors import DatelineError
 from posts.labels import list_labels
 
 log = structlog.get_logger()
@@ -46,12 +47,20 @@ def build(press: Press, *, feed: str | None = None) -> BuildResult:
     """Builds all feeds that a change touched, or only `feed`; safe to repeat.
 
     A post that cannot be rendered is quarantined and named, and the rest goes out (DESIGN.md 8.2). Raises NotFound
-    for a feed that does not exist.
+    for a feed that does not exist, DatelineError where the files cannot be written.
     """
     started = time.monotonic()
     built = press.var / "built"
-    with _lock(built / "lock"):
-        done, quarantined = _build(press, outlet(press), feed)
+    try:
+        with _lock(built / "lock"):
+            done, quarantined = _build(press, outlet(press), feed)
+    except OSError as error:
+        raise DatelineError(
+            f"The feeds could not be written: {error.strerror or error}",
+            where=str(error.filename or press.public),
+            remedy="The feeds that lie there stay as they are. Make room, or make the folder"
+            " writable, and build again.",
+        ) from error
     result = BuildResult(
         written=done.written,
         removed=done.removed,

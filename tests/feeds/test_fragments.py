@@ -76,3 +76,15 @@ def test_a_broken_file_is_begun_anew(tmp_path: Path) -> None:
     with closing(Fragments(path)) as fragments:
         fragments.save([("a", b"s", ENTRY)])
         assert fragments.find({"a": b"s"}) == {"a": ENTRY}
+
+
+def test_a_file_that_breaks_later_is_begun_anew(tmp_path: Path) -> None:
+    path = tmp_path / "fragments.db"
+    with closing(Fragments(path)) as fragments:
+        fragments.save([(str(number), b"s", ENTRY) for number in range(2000)])
+    body = path.read_bytes()
+    path.write_bytes(body[:8192] + b"\xff" * (len(body) - 8192))
+    with closing(Fragments(path)) as fragments:
+        assert fragments.find({str(number): b"s" for number in range(2000)}) == {}
+        fragments.save([("a", b"s", ENTRY)])
+        assert fragments.find({"a": b"s"}) == {"a": ENTRY}

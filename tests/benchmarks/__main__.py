@@ -1,0 +1,27 @@
+"""`python -m tests.benchmarks NAME`: measures, prints ratios against a baseline of the same run, claims nothing."""
+
+import sys
+from importlib import import_module
+
+BENCHMARKS = {
+    "feeds": "building the feeds, and adding one post, against plain feedgen",
+    "send": "sending 20,000 messages over SMTP, against smtplib and the standard library's messages",
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Runs the named benchmark; it may take further arguments of its own."""
+    if not arguments or arguments[0] not in BENCHMARKS:
+        print(
+            "python -m tests.benchmarks NAME",
+            *(f"  {n}: {w}" for n, w in BENCHMARKS.items()),
+            sep="\n",
+        )
+        return 2
+    module = import_module(f"tests.benchmarks.{arguments[0]}")
+    module.main(arguments[1:])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
