@@ -20,6 +20,7 @@ _WEEKDAYS = frozenset(["mon", "tue", "wed", "thu", "fri", "sat", "sun"])
 _MONTHS = frozenset(
     ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 )
+_ZONES = frozenset("ut utc gmt z est edt cst cdt mst mdt pst pdt".split())  # RFC 822 5.1, and UTC
 _FIRST_YEAR, _LAST_YEAR = 1000, 2999
 
 
@@ -92,11 +93,12 @@ def _rfc_822_date(text: str, zone: tzinfo) -> datetime | None:
     if parts is None:
         return None
     wall = datetime(*parts[:6])  # noqa: DTZ001  its zone follows
-    if match["zone"] is None:
+    name = match["zone"]
+    if name is None:
         return wall.replace(tzinfo=zone)
-    if parts[9] is None:
-        return None
-    return wall.replace(tzinfo=timezone(timedelta(seconds=parts[9])))
+    if name[0] not in "+-" and name.lower() not in _ZONES:
+        return None  # the standard library takes a zone that it does not know for UTC
+    return wall.replace(tzinfo=timezone(timedelta(seconds=parts[9] or 0)))
 
 
 def _locale(language: str) -> Locale:
