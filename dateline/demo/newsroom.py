@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 from dateline.demo.readers import readers_csv
 
 NEWSLETTER = "daily"
-LANGUAGES = ("en", "es")
 CONSENT = "Signed up at the cooperative's stall; invented for the demo."
 _ZONE = ZoneInfo("America/Chicago")
 _SAMPLES = Path(__file__).parent / "newsroom"
@@ -58,22 +57,21 @@ transport = "maildir"
 
 
 def write_newsroom(folder: Path, *, now: datetime, port: int) -> Path:
-    """Writes config.toml, `content/`, `media/` and a CSV of readers a language; gives the config's path."""
+    """Writes config.toml, `content/`, `media/` and the readers' CSV; gives the config's path."""
     url = f"http://127.0.0.1:{port}"
     (folder / "content").mkdir(parents=True)
     shutil.copytree(_SAMPLES / "media", folder / "media")
     for sample in sorted((_SAMPLES / "content").glob("*.md")):
         _write_post(sample, folder, now, url)
-    for language in LANGUAGES:
-        readers_path(folder, language).write_text(readers_csv(language), "utf-8")
+    readers_path(folder).write_text(readers_csv(), "utf-8")
     config = folder / "config.toml"
     config.write_text(_CONFIG.format(url=url, port=port), "utf-8")
     return config
 
 
-def readers_path(folder: Path, language: str) -> Path:
-    """Where the readers of a language are written."""
-    return folder / f"readers-{language}.csv"
+def readers_path(folder: Path) -> Path:
+    """Where the readers are written."""
+    return folder / "readers.csv"
 
 
 def write_later_post(folder: Path, *, now: datetime, url: str) -> str:

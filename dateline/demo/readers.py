@@ -15,15 +15,17 @@ _HOSTS = ("example.org", "example.net", "mail.example.org")
 _PLAIN = str.maketrans("áéíóúñ", "aeioun")
 
 
-def readers_csv(language: str) -> str:
-    """The readers of one language (`en`: 200, `es`: 128) as a CSV of address and name."""
+def readers_csv() -> str:
+    """The readers, 200 in English and 128 in Spanish, as a CSV of address, name and language."""
     out = io.StringIO()
     rows = csv.writer(out)
-    rows.writerow(["Email", "Name"])
+    rows.writerow(["Email", "Name", "Language"])
     place = 0
-    for last in _LAST[language].split():
-        for first in _FIRST[language].split():
-            local = f"{first}.{last}".lower().translate(_PLAIN)
-            rows.writerow([f"{local}@{_HOSTS[place % len(_HOSTS)]}", f"{first} {last}"])
-            place += 1
+    for language, last_names in _LAST.items():
+        for last in last_names.split():
+            for first in _FIRST[language].split():
+                local = f"{first}.{last}".lower().translate(_PLAIN)
+                address = f"{local}@{_HOSTS[place % len(_HOSTS)]}"
+                rows.writerow([address, f"{first} {last}", language])
+                place += 1
     return out.getvalue()

@@ -1,7 +1,7 @@
 """A request as a value: read with bounds in the event loop, then handled by plain functions in a thread."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -15,15 +15,18 @@ _FIELDS = 40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
-    """What a page needs to know of a request. `network` is the peer's address, used for limits and kept by nobody."""
+    """What a page needs to know of a request. `network` is the peer's address, used for limits and kept by nobody.
+
+    Neither it nor the form shows in a trace (DESIGN.md 8.8).
+    """
 
     method: str
     path: str
     parts: Mapping[str, str]
     query: Mapping[str, str]
-    form: Mapping[str, str]
+    form: Mapping[str, str] = field(repr=False)
     accept_language: str
-    network: str
+    network: str = field(repr=False)
     origin: str
 
     @property
