@@ -1,4 +1,4 @@
-"""What is forgotten, and when: the rows that outlive their use (mail.md 7.1, DESIGN.md 8.8)."""
+"""The SQL of forgetting: rows that have outlived their use, and when they have (DESIGN.md 8.8)."""
 
 from datetime import datetime, timedelta
 

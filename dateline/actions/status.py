@@ -15,7 +15,7 @@ from newsletter.compose import build_issue
 from newsletter.due import next_time, parse_schedule
 from newsletter.frequencies import Frequency, find_waiting, list_frequencies
 from newsletter.issues import Issue, IssueStatus
-from newsletter.notices import count_open_notices
+from newsletter.overview import count_open_notices
 from newsletter.ranges import list_candidates
 from newsletter.spec import NewsletterSettings
 from posts import journal, store
@@ -88,7 +88,7 @@ def status(press: Press) -> Status:
         quarantined = tuple(store.list_quarantined(conn))
         unfinished = _unfinished(conn)
         newsletters = tuple(_newsletters(conn, press, now))
-        open_notices = count_open_notices(conn)
+        open_notices = count_open_notices(conn, press.config.mail.in_doubt)
         return Status(
             now=now,
             posts=store.count_posts(conn),

@@ -18,6 +18,8 @@ from dateline.cli.frame import (
 )
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from dateline.actions.rounds import Round
     from dateline.press import Press
 
@@ -34,24 +36,23 @@ def run(config_path: Path, *, once: bool) -> None:
     if once:
         _run_once(config_path)
         return
+    from dateline.actions.status import next_due
     from dateline.daemon import run_daemon
     from dateline.logs import configure_logs
 
     press = opened(config_path)
     configure_logs(level="info")
-    run_daemon(press, config_path.resolve(), on_start=lambda listens: _greet(press, listens))
+    due = next_due(press)
+    run_daemon(press, config_path.resolve(), on_start=lambda listens: _greet(press, listens, due))
 
 
-def _greet(press: Press, listens: str) -> None:
+def _greet(press: Press, listens: str, due: list[tuple[str, datetime]]) -> None:
     """Where everything is and what comes next, for a person; the log says it to the others."""
     import structlog
 
-    from dateline.actions.status import next_due
-
-    due = next_due(press)
     if not sys.stdout.isatty():
         times = {name: moment.isoformat() for name, moment in due}
-        structlog.get_logger().info("addresses", pages=listens, url=press.config.web.url, due=times)
+        structlog.get_logger().info("next issues looked up", due=times)
         return
     click.echo(f"Pages:  {listens}/")
     click.echo(f"Feeds:  {listens}/feeds/")
