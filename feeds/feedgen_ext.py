@@ -1,6 +1,6 @@
 """Our registered extension of feedgen: it repairs what feedgen 1.0.0 writes wrongly and adds what it cannot write.
 
-What it repairs is listed in docs/decisions and in each comment here. In feedgen's Atom tree elements have no
+Each repair says what it mends; docs/decisions/0006-feeds.md lists them. In feedgen's Atom tree elements have no
 namespace in memory (xmlns is a plain attribute), so children are made by bare names; in its RSS tree Atom's elements
 carry theirs.
 """

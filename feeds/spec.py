@@ -36,7 +36,7 @@ _RESERVED_BEGINNINGS = ("tag-", "author-", "language-")
 def _free_slug(slug: str) -> str:
     if slug in _RESERVED or slug.startswith(_RESERVED_BEGINNINGS):
         raise ValueError(
-            f'"{slug}" is the name of a feed that always exists; choose another that is not '
+            f'"{slug}" is kept for feeds that always exist; choose a name that is not one of '
             f"{', '.join(sorted(_RESERVED))} and does not begin with {', '.join(_RESERVED_BEGINNINGS)}"
         )
     return slug
@@ -104,12 +104,12 @@ def list_feeds(
         ),
         *(
             Feed(
-                slug=f"language-{code.lower()}",
-                title=f"{site.title} ({_language_name(code)})",
-                language=code,
-                selection=Selection(languages=(code,)),
+                slug=f"language-{slug}",
+                title=f"{site.title} ({_language_name(codes[0])})",
+                language=codes[0],
+                selection=Selection(languages=tuple(codes)),
             )
-            for code in sorted(set(languages), key=str.lower)
+            for slug, codes in sorted(_by_slug(languages).items())
         ),
         *(
             Feed(
@@ -121,6 +121,14 @@ def list_feeds(
             for tag in sorted(tags, key=lambda tag: tag.slug)
         ),
     ]
+
+
+def _by_slug(languages: Iterable[str]) -> dict[str, list[str]]:
+    """Language tags by their name in addresses; spellings that differ in case alone (RFC 5646 2.1.1) share one."""
+    found: dict[str, list[str]] = {}
+    for code in sorted(set(languages)):
+        found.setdefault(code.lower(), []).append(code)
+    return found
 
 
 def _language_of(selection: Selection, site: Site) -> str:
