@@ -63,7 +63,7 @@ _ALIGN = re.compile(r"text-align:\s*(left|right|center)")
 _INVISIBLE = re.compile(
     r"(?:^|;)\s*(?:display:\s*none|(?:width|height):\s*[01](?:px)?\s*(?:;|$))", re.IGNORECASE
 )
-_MAIL_ADDRESS = re.compile(r"<?[^\s<>()]+@[^\s<>()]+>?")
+_MAIL_ADDRESS = re.compile(r"[<(]?[^\s<>()]+@[^\s<>()]+[>)]?")
 
 
 def cleaned(incoming: IncomingPost, *, language: str) -> Content:
@@ -348,7 +348,8 @@ def _link(url: str | None, base_url: str | None) -> str | None:
 
 def _names(authors: tuple[str, ...]) -> tuple[str, ...]:
     """Authors by name; a mail address is nobody's name and is not for publication."""
-    names = (one_line(_MAIL_ADDRESS.sub("", author)).strip(" ()<>,") for author in authors)
+    bare = (one_line(_MAIL_ADDRESS.sub("", author)).strip(" ,") for author in authors)
+    names = (re.sub(r"^\((.*)\)$", r"\1", name) for name in bare)
     return tuple(dict.fromkeys(name for name in names if name))[:_MAX_LABELS]
 
 

@@ -33,6 +33,7 @@ _CUT = re.compile(
     r"(?:\[?(?:…|\.\.\.|&hellip;)\]?|read (?:more|on)|continue reading|leer m[aá]s|seguir leyendo|»|→)\W*$",
     re.IGNORECASE,
 )
+_MARKUP = re.compile(r"</?(?:p|br|a|div|b|i|em|strong)\b[^<>]*>")
 _SHORT = 500
 _KIND_SCHEME = "http://schemas.google.com/g/2005#kind"
 _FIRST_YEAR = 1985
@@ -55,7 +56,7 @@ def parse_feed(
         sanitize_html=False,
         resolve_relative_uris=False,
     )
-    if not parsed.version and not parsed.entries:
+    if not parsed.get("version") and not parsed.entries:
         raise not_a_feed(body, content_type, url)
     faults: list[SourceFault] = []
 
@@ -188,13 +189,12 @@ def _body(entry: Entry) -> tuple[str, str | None]:
 def _markup(detail: Entry | None) -> str:
     """The text of an element as HTML; plain text is escaped, its empty lines part paragraphs."""
     value = str((detail or {}).get("value") or "")
-    if detail is None or detail.get("type") in _HTML:
-        return value
-    if re.search(r"</?(?:p|br|a|div|b|i|em|strong)\b[^<>]*>", value):
-        return value  # says it is plain and is not
-    return "".join(
-        f"<p>{html.escape(part)}</p>" for part in re.split(r"\n\s*\n", value) if part.strip()
-    )
+    if "<" not in value and re.search(r"\n\s*\n", value):
+        parts = filter(str.strip, re.split(r"\n\s*\n", value))
+        return "".join(f"<p>{html.escape(html.unescape(part), quote=False)}</p>" for part in parts)
+    if detail is None or detail.get("type") in _HTML or _MARKUP.search(value):
+        return value  # much that calls itself plain is not
+    return f"<p>{html.escape(value, quote=False)}</p>" if value.strip() else ""
 
 
 def _plain(detail: Entry | None) -> str:
@@ -211,9 +211,13 @@ def _plain(detail: Entry | None) -> str:
 
 
 def _authors(entry: Entry) -> tuple[str, ...]:
-    named = [author.get("name") or "" for author in entry.get("authors") or () if author]
-    detail = entry.get("author_detail") or {}
-    return tuple(name for name in named or [detail.get("name") or ""] if name)
+    """Names; of an address with a name (`ana@blog.example (Ana)`) the cleaning keeps the name. feedparser takes such a
+    text apart by itself, and wrongly where the domain is a new one."""
+    written = str(entry.get("author") or "")
+    named = [str(author.get("name") or "") for author in entry.get("authors") or () if author]
+    if len(named) < 2 and "@" in written:
+        return (written,)
+    return tuple(name for name in named if name) or ((written,) if written else ())
 
 
 def _tags(entry: Entry) -> tuple[str, ...]:
