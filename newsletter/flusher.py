@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from newsletter import leases
 from newsletter import notices as notice_store
@@ -23,6 +24,8 @@ from posts.database import reading, writing
 from posts.errors import StoreError
 
 _EVEN_EVERY_S = 10.0
+_DATABASE_TROUBLE = (OperationalError, InternalError, InterfaceError, PoolTimeout, OSError)
+"""A full disk, a lock that nobody lets go of, a server that is gone. Anything else is a fault of the program."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +103,7 @@ class Flusher:
             answer.held_s = time.monotonic() - began
             if answer.leased is not None:
                 self._load(answer.leased, answer)
-        except (SQLAlchemyError, OSError) as error:
+        except _DATABASE_TROUBLE as error:
             return Answer(failed=f"the database failed: {type(error).__name__}: {_short(error)}")
         return answer
 
@@ -121,7 +124,7 @@ class Flusher:
                 self._evened = time.monotonic()
                 with writing(self.engine) as conn:
                     answer.done_issues = leases.finish_issues(conn, self.clock())
-        except (SQLAlchemyError, OSError) as error:
+        except _DATABASE_TROUBLE as error:
             return Answer(failed=f"the database failed: {type(error).__name__}: {_short(error)}")
         return answer
 

@@ -32,7 +32,12 @@ SENDER_STOPPED = "sender stopped"
 HELD = "held"
 """Reason of a delivery in doubt that only a person settles, whatever `[mail] in_doubt` says."""
 
-UNSETTLED = deliveries.c.state.is_(None) | deliveries.c.state.in_(("deferred", "in doubt"))
+UNSETTLED = sa.or_(
+    deliveries.c.state.is_(None),
+    # no IN list: it cannot be used in a statement that runs for many rows at once
+    deliveries.c.state == "deferred",
+    deliveries.c.state == "in doubt",
+)
 """Rows whose fate is open."""
 
 

@@ -8,18 +8,17 @@ and no byte goes out that a commit has not named. Named and without a written re
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from newsletter.flusher import Answer, Flusher
 from newsletter.headers import HeaderError, envelope_address
 from newsletter.on_hand import Job, OnHand
 from newsletter.pacing import Pacer
 from newsletter.retry import verdict
+from newsletter.runs import Counts, Log, Pace, State, without_addresses
 from newsletter.transport.base import Kind, Outcome, Parcel, Transport
 
 ISSUES_AT_ONCE = 4
@@ -31,50 +30,10 @@ _STEP_S = 0.25
 _POLL_S = 1.0
 _LONG_TROUBLE_S = 0.3
 _FIRST_RETRY_S, _LONGEST_RETRY_S = 0.5, 30.0
-_ADDRESS = re.compile(r"[^\s<>:;,\"']+@[^\s<>:;,\"']+")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
-    """The bounds of a run; `rate_per_s` None: no limit of ours."""
-
-    connections: int
-    flush_every: int
-    rate_per_s: float | None
-    retry_for: timedelta
-
-    @property
-    def bound(self) -> int:
-        """Most deliveries that are named and have no written result."""
-        return 2 * self.connections + self.flush_every
-
-
-@dataclass(slots=True, kw_only=True)
-class Counts:
-    """What this run has done."""
-
-    sent: int = 0
-    deferred: int = 0
-    failed: int = 0
-    excluded: int = 0
-    in_doubt: int = 0
-    notices: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class State:
-    """How a run stands, for whoever decides when it is enough. `open`: batches and notices not finished at the last
-    look; `idle`: nothing in hand, nothing due; `trouble_s`: how long there has been trouble."""
-
-    idle: bool
-    open: int
-    trouble: str | None
-    ours: bool
-    trouble_s: float
 
 
 class Sender:
-    """Sends all that is due through one transport. `tell` gets an event and its values; `chance` gives [0, 1)."""
+    """Sends all that is due through one transport. `chance` gives [0, 1)."""
 
     def __init__(
         self,
@@ -85,7 +44,7 @@ class Sender:
         sender: str,
         clock: Callable[[], datetime],
         chance: Callable[[], float],
-        tell: Callable[..., None],
+        log: Log,
     ) -> None:
         now = time.monotonic()
         self._flusher = flusher
@@ -94,7 +53,7 @@ class Sender:
         self._sender = sender
         self._clock = clock
         self._chance = chance
-        self._tell = tell
+        self._log = log
         self._pacer = Pacer(pace.rate_per_s, now)
         self._hand = OnHand()
         self._changed = asyncio.Event()
@@ -229,7 +188,7 @@ class Sender:
             await self._turn(thread, last=True)
             if self._db_trouble is not None:
                 await asyncio.sleep(0.25)
-        self._tell("results could not be written", results=self._hand.unwritten)
+        self._log.error("results could not be written", results=self._hand.unwritten)
 
     async def _nap(self) -> None:
         self._changed.clear()
@@ -360,7 +319,7 @@ class Sender:
             self._trouble_from = time.monotonic()
         if what != self._told:
             self._told = what
-            self._tell("sending was held up", why=without_addresses(what))
+            self._log.warning("sending was held up", why=without_addresses(what))
         if trouble is not None and self._hand.reserve:
             left = trouble.until - asyncio.get_running_loop().time()
             if left > _LONG_TROUBLE_S:
@@ -395,12 +354,7 @@ class Sender:
 
     def _told_of(self, answer: Answer) -> None:
         if answer.broken is not None:
-            self._tell("issue could not be sent", why=answer.broken)
+            self._log.error("issue could not be sent", why=answer.broken)
         for issue in answer.done_issues:
             self._flusher.messages.forget(issue)
-            self._tell("issue was done", issue=issue)
-
-
-def without_addresses(text: str) -> str:
-    """`text` with mail addresses taken out: no address in any log (DESIGN.md 8.8)."""
-    return _ADDRESS.sub("(address)", text)
+            self._log.info("issue was done", issue=issue)

@@ -113,5 +113,4 @@ def resolve(press: Press, issue_id: int, resend: bool, addresses: Collection[str
                 )
             lines = chosen
         numbers = [line.number for line in lines]
-        settled = store.resolve_doubts(conn, issue_id, numbers, resend=resend, now=press.clock())
-        return settled
+        return store.resolve_doubts(conn, issue_id, numbers, resend=resend, now=press.clock())

@@ -22,8 +22,9 @@ from dateline.press import Press
 from newsletter.books import count_open, list_open_books
 from newsletter.flusher import Flusher
 from newsletter.headers import domain_of
+from newsletter.runs import Counts, Pace, State
 from newsletter.sealed import Messages
-from newsletter.sender import Counts, Pace, Sender, State
+from newsletter.sender import Sender
 from posts.database import open_engine, reading
 from posts.errors import Refused
 
@@ -253,7 +254,7 @@ async def _run(
         sender=mail.from_,
         clock=press.clock,
         chance=random.random,
-        tell=log.warning,
+        log=log,
     )
     await sender.run(stop=stop, enough=lambda state: enough(state, sender.counts), grace_s=grace_s)
     return sender.counts

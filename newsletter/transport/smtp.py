@@ -11,6 +11,7 @@ import base64
 import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from newsletter.transport.base import Kind, Outcome, Supply
 from newsletter.transport.conversation import (
@@ -86,8 +87,7 @@ class SmtpConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A socket, or TLS over it."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's own does not derive from it
 
     def data_received(self, data: bytes) -> None:
         """Replies: to whoever sets up, or to the talk."""
