@@ -1,0 +1,387 @@
+"""What a reader got, will get and did not get of a post, and why: sentences from facts. Pure (DESIGN.md 3)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from newsletter.compose import hidden, life, same_language
+from newsletter.due import next_time, parse_schedule
+from newsletter.facts import DeliveryFact, PostFacts, ReaderFacts
+from newsletter.issues import REGULAR, Issue, IssueStatus
+from newsletter.spec import NewsletterSettings
+from newsletter.subscriptions import SubscriptionChange, SubscriptionStatus
+from posts.model import ChangeKind
+
+
+class Reason(StrEnum):
+    """Why a reader has or has not a post, in a word; each answer has one."""
+
+    SENT = "sent"
+    COMING = "coming"
+    FAILED = "failed"
+    EXCLUDED = "excluded"
+    CANCELLED = "cancelled"
+    HIDDEN = "hidden"
+    HISTORY = "history"
+    SELECTION = "selection"
+    LANGUAGE = "language"
+    TRANSLATION = "translation"
+    HELD_BEFORE = "held before"
+    NOT_SUBSCRIBED = "not subscribed"
+    PAUSED = "paused"
+    POSITION = "position"
+    WITHDRAWN_THEN = "withdrawn then"
+    BEFORE_START = "before the start"
+    SUPPRESSED = "suppressed"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The reason, and the sentence that says it."""
+
+    reason: Reason
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """What sentences need beside the facts: the newsletter, the site's zone, and the time."""
+
+    newsletter: NewsletterSettings
+    zone: ZoneInfo
+    now: datetime
+
+    def day(self, moment: datetime) -> str:
+        """A moment as a person reads it."""
+        return moment.astimezone(self.zone).strftime("%Y-%m-%d %H:%M")
+
+
+def explain_post(reader: ReaderFacts, post: PostFacts, frame: Frame) -> list[Answer]:
+    """What became of one post for one reader: every issue that holds or held it for him, or the one reason why none
+    does. Never empty."""
+    answers = [
+        _of_delivery(issue, fact, frame)
+        for issue in reader.released
+        if (fact := reader.deliveries.get(issue.id)) is not None
+        and _holds(issue, fact, reader, post)
+    ]
+    if not any(answer.reason in (Reason.SENT, Reason.COMING) for answer in answers):
+        why = _why_not(reader, post, frame)
+        if not answers or why.reason in (Reason.COMING, Reason.HIDDEN):
+            answers.append(why)
+    elif (again := _held_again(reader, post)) is not None:
+        answers.append(again)
+    return answers
+
+
+def explain_reader(reader: ReaderFacts, frame: Frame) -> list[str]:
+    """What this reader got lately, where he stands, and when the next issue comes."""
+    slug, state = frame.newsletter.slug, reader.subscription
+    lines = [_standing(reader, frame)]
+    if reader.suppressed:
+        lines.append(f"The address is suppressed {reader.suppressed}: it is never mailed.")
+    got = [issue for issue in reader.released if issue.id in reader.deliveries]
+    for issue in got[-20:]:
+        lines.append(_of_delivery(issue, reader.deliveries[issue.id], frame).sentence)
+    if not got:
+        lines.append(f"No issue of {slug} has been for this reader yet.")
+    if state.status is SubscriptionStatus.ACTIVE and not reader.suppressed:
+        lines.append(_coming(reader, frame))
+    return lines
+
+
+def _standing(reader: ReaderFacts, frame: Frame) -> str:
+    state = reader.subscription
+    what = {
+        SubscriptionStatus.ACTIVE: "gets",
+        SubscriptionStatus.PAUSED: "has paused",
+        SubscriptionStatus.PENDING: "has asked for, but not yet confirmed,",
+        SubscriptionStatus.UNSUBSCRIBED: "has left",
+    }[state.status]
+    since = f", a subscriber since {frame.day(state.since)}" if state.since else ""
+    often = f" ({state.frequency})" if len(frame.newsletter.frequencies) > 1 else ""
+    changed = f"; last changed {frame.day(state.changed)}"
+    return f"This reader {what} {frame.newsletter.slug}{often}{since}{changed}."
+
+
+def _coming(reader: ReaderFacts, frame: Frame) -> str:
+    draft = next(
+        (one for one in reader.drafts if one.frequency == reader.subscription.frequency), None
+    )
+    if draft is not None:
+        return f"The next issue is a draft ({_name(draft)}): it comes when an editor releases it."
+    line = frame.newsletter.frequencies.get(reader.subscription.frequency)
+    if line is None:
+        return "The next issue has no time: this frequency is not configured any more."
+    due = next_time(parse_schedule(line), frame.zone, frame.now)
+    return f"The next issue is due {frame.day(due)}, if there is news by then."
+
+
+def _holds(issue: Issue, fact: DeliveryFact, reader: ReaderFacts, post: PostFacts) -> bool:
+    """True when this reader's edition holds the post; of one who was passed over, would have held it."""
+    if fact.posts is not None:
+        return post.post.id in fact.posts
+    if issue.id not in post.holders or fact.after is None or issue.end is None:
+        return False
+    return any(fact.after < number <= issue.end for number in post.entries)
+
+
+_STATES: dict[str | None, tuple[Reason, str]] = {
+    "sent": (Reason.SENT, "was sent: the relay accepted it"),
+    None: (Reason.COMING, "is queued for this reader"),
+    "deferred": (Reason.COMING, "was put off by the relay and will be tried again"),
+    "in doubt": (Reason.SENT, "may have been sent: the relay's answer was lost"),
+    "failed": (Reason.FAILED, "was refused for good"),
+}
+_EXCLUDED = {
+    "paused": "the reader had paused",
+    "suppressed": "the address is suppressed",
+    "unsubscribed": "the reader had left before it went out",
+    "erased": "the reader was erased before it went out",
+    "cancelled": "the issue was cancelled before it went out",
+    "withdrawn": "nothing was left in it for this reader after a post was withdrawn",
+}
+
+
+def _of_delivery(issue: Issue, fact: DeliveryFact, frame: Frame) -> Answer:
+    """What became of one delivery."""
+    when = f" on {frame.day(fact.at)}" if fact.at and fact.state else ""
+    if fact.state == "excluded":
+        why = _EXCLUDED.get(fact.reason or "", fact.reason or "no reason is on record")
+        reason = {
+            "paused": Reason.PAUSED,
+            "suppressed": Reason.SUPPRESSED,
+            "unsubscribed": Reason.NOT_SUBSCRIBED,
+            "cancelled": Reason.CANCELLED,
+        }.get(fact.reason or "", Reason.EXCLUDED)
+        return Answer(reason, f"{_name(issue)} was not sent to this reader: {why}.")
+    if issue.status is IssueStatus.CANCELLED and fact.state in (None, "deferred"):
+        return Answer(
+            Reason.CANCELLED, f"{_name(issue)} was cancelled before it went out to this reader."
+        )
+    reason, what = _STATES.get(fact.state, (Reason.EXCLUDED, f"is {fact.state}"))
+    reply = " ".join(str(part) for part in (fact.code, fact.reply) if part)
+    return Answer(reason, f"{_name(issue)} {what}{when}{f' ({reply})' if reply else ''}.")
+
+
+def _why_not(reader: ReaderFacts, post: PostFacts, frame: Frame) -> Answer:
+    """The one reason why no issue brought this post to this reader."""
+    title = f'"{post.post.content.title}"'
+    why = hidden(post.post)
+    if why is not None:
+        return Answer(Reason.HIDDEN, f"{title} {why}: no issue holds it.")
+    if post.post.history:
+        return Answer(
+            Reason.HISTORY,
+            f"{title} is history: it was old news when it came in (or there at the first poll), and is owed to nobody. "
+            "A special issue can mail it.",
+        )
+    seals = [
+        issue.sealed_at or 0
+        for issue in reader.released
+        if issue.kind == REGULAR and issue.id in post.holders
+    ]
+    number, held = life(post.lines, seals)
+    for issue in reader.released:
+        answer = _covered(reader, post, issue, number, frame)
+        if answer is not None:
+            return answer
+    again = _held_again(reader, post)
+    if held and again is not None:
+        return again
+    return _not_yet(reader, post, number, frame)
+
+
+def _covered(
+    reader: ReaderFacts, post: PostFacts, issue: Issue, number: int, frame: Frame
+) -> Answer | None:
+    """Why an issue whose range covers the post did not bring it to this reader; None where it does not cover it."""
+    if issue.kind != REGULAR or issue.start is None or issue.end is None or issue.released is None:
+        return None
+    state = _state_at(reader, issue)
+    frequency = (
+        state.frequency if state else reader.changes[0].frequency if reader.changes else None
+    )
+    if issue.frequency != frequency:
+        return None
+    start = issue.start
+    if state is not None and state.status in (SubscriptionStatus.ACTIVE, SubscriptionStatus.PAUSED):
+        position = _position_at(reader, issue, state)
+        start = issue.start if position is None else position
+    if not min(start, issue.start) < number <= issue.end:
+        return None
+    title, name = f'"{post.post.content.title}"', _name(issue)
+    when = frame.day(issue.released)
+    if state is None or state.status is SubscriptionStatus.PENDING:
+        return Answer(
+            Reason.NOT_SUBSCRIBED,
+            f"{title} was in reach of {name}, released {when}, before this reader had subscribed.",
+        )
+    if state.status is SubscriptionStatus.UNSUBSCRIBED:
+        return Answer(
+            Reason.NOT_SUBSCRIBED,
+            f"{title} was in reach of {name}, released {when}, while this reader had left.",
+        )
+    if issue.id not in post.holders:
+        return _not_held(post, issue, frame)
+    if not start < number:
+        return Answer(
+            Reason.POSITION,
+            f"{title} is in {name}, but this reader had come out of step: his issues had reached journal number {start} "
+            "elsewhere or before he left, and his edition began behind it.",
+        )
+    if state.status is SubscriptionStatus.PAUSED:
+        return Answer(
+            Reason.PAUSED, f"{title} was in {name}, released {when}, while this reader had paused."
+        )
+    if frame.newsletter.languages == "own" and not same_language(
+        post.post.content.language, reader.language
+    ):
+        return Answer(
+            Reason.LANGUAGE,
+            f"{title} is in {post.post.content.language}; {frame.newsletter.slug} brings each reader only posts in his own language.",
+        )
+    if post.post.content.translation_key is not None:
+        return Answer(
+            Reason.TRANSLATION,
+            f"{name} had a translation of {title}; a post comes once, in the reader's language.",
+        )
+    return Answer(
+        Reason.EXCLUDED, f"{title} is in {name}, but not in this reader's edition as it was then."
+    )
+
+
+def _not_held(post: PostFacts, issue: Issue, frame: Frame) -> Answer:
+    """Why an issue does not hold a post that its range covers."""
+    title, name = f'"{post.post.content.title}"', _name(issue)
+    if not frame.newsletter.select.matches(post.post):
+        return Answer(
+            Reason.SELECTION, f"{title} is outside the selection of {frame.newsletter.slug}."
+        )
+    sealed = issue.sealed_at or issue.end or 0
+    taken = [
+        line for line in post.lines if line.number <= sealed and line.kind is ChangeKind.WITHDRAWN
+    ]
+    if taken:
+        return Answer(
+            Reason.WITHDRAWN_THEN,
+            f"{title} was withdrawn when {name} was made, and has been in no issue since.",
+        )
+    return Answer(
+        Reason.WITHDRAWN_THEN,
+        f"{title} could not be in {name}: it was quarantined, or outside the selection, when that was made.",
+    )
+
+
+def _held_again(reader: ReaderFacts, post: PostFacts) -> Answer | None:
+    """The sentence about a restored post that an earlier issue held."""
+    for line in post.lines:
+        if line.kind is not ChangeKind.RESTORED:
+            continue
+        for issue in reader.released:
+            if (
+                issue.kind == REGULAR
+                and issue.id in post.holders
+                and (issue.sealed_at or 0) < line.number
+            ):
+                return Answer(
+                    Reason.HELD_BEFORE,
+                    f'"{post.post.content.title}" was restored after {_name(issue)} had held it; it is owed to nobody again.',
+                )
+    return None
+
+
+def _not_yet(reader: ReaderFacts, post: PostFacts, number: int, frame: Frame) -> Answer:
+    """Why nothing that was released so far covers the post."""
+    title, state = f'"{post.post.content.title}"', reader.subscription
+    if reader.suppressed:
+        return Answer(
+            Reason.SUPPRESSED,
+            f"{title} does not come: the address is suppressed {reader.suppressed}.",
+        )
+    if state.status is SubscriptionStatus.UNSUBSCRIBED:
+        return Answer(
+            Reason.NOT_SUBSCRIBED,
+            f"{title} does not come: this reader left on {frame.day(state.changed)}.",
+        )
+    if state.status is SubscriptionStatus.PENDING:
+        return Answer(
+            Reason.NOT_SUBSCRIBED, f"{title} does not come: this reader has not confirmed."
+        )
+    frequency = reader.frequencies.get(state.frequency)
+    start = frequency.end if frequency else 0
+    if state.position is not None:
+        start = state.position
+    if number <= start:
+        if state.position is not None:
+            return Answer(
+                Reason.POSITION,
+                f"{title} does not come: what this reader has had, or missed while away, reaches journal number {start}.",
+            )
+        first = next(
+            (issue for issue in reader.released if issue.frequency == state.frequency), None
+        )
+        if first is None or number <= (first.start or 0):
+            return Answer(
+                Reason.BEFORE_START,
+                f"{title} came in before {frame.newsletter.slug} ({state.frequency}) began here.",
+            )
+        return Answer(
+            Reason.NOT_SUBSCRIBED,
+            f"{title} was in reach of an earlier issue ({state.frequency}), from before this reader came to it.",
+        )
+    if not frame.newsletter.select.matches(post.post):
+        return Answer(
+            Reason.SELECTION, f"{title} is outside the selection of {frame.newsletter.slug}."
+        )
+    if frame.newsletter.languages == "own" and not same_language(
+        post.post.content.language, reader.language
+    ):
+        return Answer(
+            Reason.LANGUAGE,
+            f"{title} does not come: it is in {post.post.content.language}, and each reader gets his own language only.",
+        )
+    if state.status is SubscriptionStatus.PAUSED:
+        return Answer(Reason.PAUSED, f"{title} does not come while this reader has paused.")
+    minimum = frame.newsletter.minimum_posts
+    few = f" (an issue waits for {minimum} posts)" if minimum > 1 else ""
+    return Answer(Reason.COMING, f"{title} has not been sent yet{few}. {_coming(reader, frame)}")
+
+
+def _state_at(reader: ReaderFacts, issue: Issue) -> SubscriptionChange | None:
+    """The change that the reader's state came from when an issue was released: the last one made after an earlier
+    release."""
+    order = {one.id: place for place, one in enumerate(reader.released)}
+    mine = order[issue.id]
+    earlier = [
+        change
+        for change in reader.changes
+        if change.after_issue is None or order.get(change.after_issue, mine) < mine
+    ]
+    return earlier[-1] if earlier else None
+
+
+def _position_at(reader: ReaderFacts, issue: Issue, state: SubscriptionChange) -> int | None:
+    """Where the reader stood when an issue was released, if he was out of step then: what his last change wrote,
+    unless an issue of his frequency has reached it since."""
+    if state.position is None:
+        return None
+    order = {one.id: place for place, one in enumerate(reader.released)}
+    since = order.get(state.after_issue, -1) if state.after_issue is not None else -1
+    for one in reader.released[since + 1 : order[issue.id]]:
+        if (
+            one.kind == REGULAR
+            and one.frequency == state.frequency
+            and (one.end or 0) >= state.position
+        ):
+            return None
+    return state.position
+
+
+def _name(issue: Issue) -> str:
+    return (
+        f"{issue.newsletter} No. {issue.number} (issue {issue.id})"
+        if issue.number
+        else f"issue {issue.id}"
+    )
