@@ -139,7 +139,8 @@ def _post(
 ) -> IncomingPost:
     link = _http(entry.get("feedburner_origlink") or entry.get("link"), url)
     guid = one_line(str(entry.get("id") or "")) if has_own_id else ""
-    raw_html, base = _body(entry)
+    raw_html, own_base = _body(entry)
+    base = urljoin(url, own_base) if own_base else None
     published = _date(entry, zone, "published", "created") or _date(entry, zone, "updated")
     title = _plain(entry.get("title_detail"))
     raw_summary = _markup(entry.get("summary_detail"))
