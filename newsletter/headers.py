@@ -159,9 +159,11 @@ def _folded(start: str, value: str) -> bytes | None:
 
 
 def _phrase(display: str, room: int) -> str:
-    if _PLAIN.fullmatch(display) and "=?" not in display and len(display) + 2 <= room:
+    if _PLAIN.fullmatch(display) and "=?" not in display:
         if _ATOMS.fullmatch(display) and display == " ".join(display.split()):
-            return display
+            folded = _folded(" " * (_LINE - room - 1), display)
+            if folded is not None:
+                return folded.decode("ascii").strip()
         quoted = '"' + display.replace("\\", "\\\\").replace('"', '\\"') + '"'
         if len(quoted) <= room:
             return quoted

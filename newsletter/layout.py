@@ -180,7 +180,7 @@ def inlined_document(
 
 def inlined(html: str, css: str) -> str:
     """A whole document with `css` in its elements; its own `<style>` stays for the media queries in it."""
-    return _inliner(css).inline(html).replace(_KEPT_STYLE, "<style>", 1)
+    return _inliner(css).inline(html).replace(_KEPT_STYLE, "<style>", 1) + "\n"
 
 
 @lru_cache(maxsize=8)

@@ -12,6 +12,7 @@ from lxml.html import HtmlElement
 from newsletter.story import Story
 
 WIDTH = 72
+_HARD_SPACE = re.compile("[\u00a0\u202f]")
 _SPACE = re.compile(r"[ \t\r\n\f\v]+")
 _BLOCKS = frozenset(
     [
@@ -84,8 +85,10 @@ def underlined(title: str, mark: str) -> list[str]:
 
 
 def wrapped(text: str, width: int = WIDTH) -> list[str]:
-    """`text` in lines of `width`; addresses and long words stay whole."""
-    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
+    """`text` in lines of `width`, its hard spaces plain ones; addresses and long words stay whole."""
+    return textwrap.wrap(
+        _HARD_SPACE.sub(" ", text), width, break_long_words=False, break_on_hyphens=False
+    ) or [""]
 
 
 def html_blocks(html: str, references: _References | None = None) -> list[list[str]]:
@@ -122,7 +125,7 @@ def _block(element: HtmlElement, width: int, references: _References) -> list[li
     tag = str(element.tag)
     if tag == "pre":
         code = element.text_content().strip("\n").expandtabs(4).split("\n")
-        return [["    " + line.rstrip() for line in code]]
+        return [[("    " + line).rstrip() for line in code]]
     if tag == "hr":
         return [["* * *"]]
     if tag == "table":

@@ -55,7 +55,8 @@ class Words:
         if not authors:
             return time
         names = format_list(list(authors), locale=self.language)
-        return f"{self.text('By {names}', names=names)} · {time}"
+        by = self.text("By {names}", names=names)
+        return f"{by} · {time}"
 
     def stories(self, count: int) -> str:
         """`5 stories`."""
@@ -89,7 +90,8 @@ class Words:
         """A subject: the headline, and how many others there are."""
         if count == 0:
             return headline
-        return f"{headline} {self.counted('+ {n} more', '+ {n} more', count)}"
+        more = self.counted("+ {n} more", "+ {n} more", count)
+        return f"{headline} {more}"
 
     def in_language(self, language: str) -> str:
         """The label of a post in another language: "In Spanish"."""
