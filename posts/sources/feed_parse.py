@@ -48,14 +48,22 @@ def parse_feed(
     A document that breaks off keeps the entries that are whole. Raises SourceError for what is no feed.
     """
     start = _HEAD.search(body[:8192])
-    parsed = feedparser.parse(
-        io.BytesIO(
-            body[start.start() :] if start else body
-        ),  # bytes only: a str may be opened as an address
-        response_headers={"content-type": content_type, "content-location": url},
-        sanitize_html=False,
-        resolve_relative_uris=False,
-    )
+    document = body[start.start() :] if start else body
+    try:
+        parsed = feedparser.parse(
+            io.BytesIO(document),  # bytes only: a str may be opened as an address
+            # no content-location: a guid `1` would become an address, and change when the blog moves to https
+            response_headers={"content-type": content_type},
+            sanitize_html=False,
+            resolve_relative_uris=False,
+        )
+    except Exception as error:
+        # Its loose parser may fail in any way on hostile input, and that is the source's fault, not ours.
+        raise SourceError(
+            f"is not a feed that can be read ({type(error).__name__}: {error}).",
+            where=url,
+            remedy="Open it in a browser.",
+        ) from error
     if not parsed.get("version") and not parsed.entries:
         raise not_a_feed(body, content_type, url)
     faults: list[SourceFault] = []
