@@ -97,8 +97,7 @@ def _atom_entry(fields: EntryFields) -> bytes:
     entry.content(fields.html, type="html")
     for author in fields.authors:
         entry.author({"name": author})
-    root = etree.Element("feed", nsmap=_ATOM_ROOT_NAMESPACES)
-    return _cut_out(root, entry.atom_entry(), _ATOM_ROOT_NAMESPACES)
+    return _cut_out(etree.Element("feed", nsmap=_ATOM_ROOT_NAMESPACES), entry.atom_entry())
 
 
 def _rss_item(fields: EntryFields) -> bytes:
@@ -110,8 +109,7 @@ def _rss_item(fields: EntryFields) -> bytes:
         entry.enclosure(enclosure.url, str(enclosure.length_bytes or 0), enclosure.type)
     if fields.comments_url:
         entry.comments(fields.comments_url)
-    root = etree.Element("rss", nsmap=_RSS_ROOT_NAMESPACES)
-    return _cut_out(root, entry.rss_entry(), _RSS_ROOT_NAMESPACES)
+    return _cut_out(etree.Element("rss", nsmap=_RSS_ROOT_NAMESPACES), entry.rss_entry())
 
 
 def _feed_entry(fields: EntryFields) -> FeedEntry:
@@ -126,13 +124,13 @@ def _feed_entry(fields: EntryFields) -> FeedEntry:
     return entry
 
 
-def _cut_out(root: etree._Element, element: etree._Element, prefixes: Mapping[str, str]) -> bytes:
-    """The element's bytes without declarations: a root declares the prefixes, the element is cut out of it.
+def _cut_out(root: etree._Element, element: etree._Element) -> bytes:
+    """The element's bytes without declarations: the root declares the prefixes, the element is cut out of it.
 
-    Serialised alone it would say `ns0:encoded` and declare that itself; sfeed then loses the full text (tried).
+    Serialised alone it would say `ns0:encoded` and declare that itself; sfeed then loses the full text (tried). On
+    being appended it takes the root's prefixes and drops its own.
     """
     root.append(element)
-    etree.cleanup_namespaces(root, top_nsmap=dict(prefixes), keep_ns_prefixes=list(prefixes))
     body = etree.tostring(root, encoding="UTF-8")
     # The declarations hold no ">", so the first one ends the root's own tag.
     return body[body.index(b">") + 1 : body.rindex(b"</")] + b"\n"

@@ -294,6 +294,13 @@ def test_one_feed_built_alone_leaves_the_news_for_the_others(newsroom: Newsroom)
     assert newsroom.titles("/feeds/tag-air.atom") == ["Post 3", "Post 1"]
 
 
+def test_one_feed_built_alone_does_not_forget_the_others(small: Newsroom) -> None:
+    small.build()
+    before = (small.outlet.built / STATE_FILE).read_bytes()
+    small.build(only="all")
+    assert (small.outlet.built / STATE_FILE).read_bytes() == before
+
+
 def test_a_feed_that_does_not_exist_is_named(small: Newsroom) -> None:
     with pytest.raises(NotFound, match='no feed "alll"'):
         small.build(only="alll")
