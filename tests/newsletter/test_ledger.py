@@ -1,7 +1,7 @@
 """`newsletter/ledger.py` and `leases.py`: the flush, its fence, takeover, and books that balance in between."""
 
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -42,7 +42,7 @@ class Worker:
         self.batch: Batch | None = None
         self.rows: list[Delivery] = []
 
-    def lease(self, now=NOW, **wishes: object) -> bool:  # type: ignore[no-untyped-def]
+    def lease(self, now: datetime = NOW, **wishes: object) -> bool:
         """Takes the next batch."""
         with writing(self.engine) as conn:
             self.batch = leases.lease_batch(conn, self.name, now, now + MINUTE, **wishes)  # type: ignore[arg-type]
@@ -54,10 +54,10 @@ class Worker:
 
     def flush(
         self,
-        wanted: list[int] = [],
-        keep: list[int] = [],
-        results: dict[int, Verdict] = {},
-        now=NOW,  # type: ignore[no-untyped-def]
+        wanted: Sequence[int] = (),
+        keep: Sequence[int] = (),
+        results: Mapping[int, Verdict] | None = None,
+        now: datetime = NOW,
     ) -> Flushed:
         """One flush, by numbers."""
         assert self.batch is not None
@@ -66,19 +66,19 @@ class Worker:
             batch=self.batch,
             keep=keep,
             wanted=[named[number] for number in wanted],
-            results=[Result(delivery=named[n], verdict=v) for n, v in results.items()],
+            results=[Result(delivery=named[n], verdict=v) for n, v in (results or {}).items()],
         )
         with writing(self.engine) as conn:
             return flush(conn, work, now, now + MINUTE)
 
-    def settle(self, now=NOW) -> bool:  # type: ignore[no-untyped-def]
+    def settle(self, now: datetime = NOW) -> bool:
         """Gives the batch back."""
         assert self.batch is not None
         with writing(self.engine) as conn:
             return leases.settle_batch(conn, self.batch, now, self.in_doubt)
 
 
-def take_over(engine: sa.Engine, now=LATER, *, everyone: bool = False) -> int:  # type: ignore[no-untyped-def]
+def take_over(engine: sa.Engine, now: datetime = LATER, *, everyone: bool = False) -> int:
     """Lapsed leases are taken from their owners."""
     with writing(engine) as conn:
         return leases.recover(conn, now, everyone=everyone)
@@ -347,7 +347,7 @@ def test_two_workers_never_hold_the_same_batch(engine: sa.Engine) -> None:
 
 
 def test_what_there_is_to_do_is_seen_without_writing(engine: sa.Engine, issue: int) -> None:
-    def look(now=NOW) -> leases.Waiting:  # type: ignore[no-untyped-def]
+    def look(now: datetime = NOW) -> leases.Waiting:
         with reading(engine) as conn:
             return leases.find_waiting(conn, now, "resend")
 
