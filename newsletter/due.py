@@ -7,6 +7,7 @@ fire time (both tried); so it is asked for wall times as if they were UTC, and e
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from apscheduler.triggers.cron import CronTrigger
@@ -37,6 +38,7 @@ class Schedule:
         return fire.replace(tzinfo=None)
 
 
+@lru_cache(maxsize=256)  # a tick asks for the same lines every few seconds
 def parse_schedule(line: str) -> Schedule:
     """The schedule that a cron line says; raises ValueError with the reason where it says none.
 

@@ -1,5 +1,6 @@
 """What a reader got, will get and did not get of a post, and why: sentences from facts. Pure (DESIGN.md 3)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -9,8 +10,9 @@ from newsletter.compose import hidden, life, same_language
 from newsletter.due import next_time, parse_schedule
 from newsletter.facts import DeliveryFact, PostFacts, ReaderFacts
 from newsletter.issues import REGULAR, Issue, IssueStatus
+from newsletter.reaches import READERS, Reach, list_reaches
 from newsletter.spec import NewsletterSettings
-from newsletter.subscriptions import SubscriptionChange, SubscriptionStatus
+from newsletter.subscriptions import SubscriptionStatus
 from posts.model import ChangeKind
 
 
@@ -57,9 +59,13 @@ class Frame:
         return moment.astimezone(self.zone).strftime("%Y-%m-%d %H:%M")
 
 
-def explain_post(reader: ReaderFacts, post: PostFacts, frame: Frame) -> list[Answer]:
+def explain_post(
+    reader: ReaderFacts, post: PostFacts, frame: Frame, *, reaches: Sequence[Reach] | None = None
+) -> list[Answer]:
     """What became of one post for one reader: every issue that holds or held it for him, or the one reason why none
-    does. Never empty."""
+    does. Never empty. `reaches` saves `list_reaches` where many posts are asked about."""
+    if reaches is None:
+        reaches = list_reaches(reader)
     answers = [
         _of_delivery(issue, fact, frame)
         for issue in reader.released
@@ -67,7 +73,7 @@ def explain_post(reader: ReaderFacts, post: PostFacts, frame: Frame) -> list[Ans
         and _holds(issue, fact, reader, post)
     ]
     if not any(answer.reason in (Reason.SENT, Reason.COMING) for answer in answers):
-        why = _why_not(reader, post, frame)
+        why = _why_not(reader, post, frame, reaches)
         if not answers or why.reason in (Reason.COMING, Reason.HIDDEN):
             answers.append(why)
     elif (again := _held_again(reader, post)) is not None:
@@ -165,7 +171,9 @@ def _of_delivery(issue: Issue, fact: DeliveryFact, frame: Frame) -> Answer:
     return Answer(reason, f"{_name(issue)} {what}{when}{f' ({reply})' if reply else ''}.")
 
 
-def _why_not(reader: ReaderFacts, post: PostFacts, frame: Frame) -> Answer:
+def _why_not(
+    reader: ReaderFacts, post: PostFacts, frame: Frame, reaches: Sequence[Reach]
+) -> Answer:
     """The one reason why no issue brought this post to this reader."""
     title = f'"{post.post.content.title}"'
     why = hidden(post.post)
@@ -183,10 +191,14 @@ def _why_not(reader: ReaderFacts, post: PostFacts, frame: Frame) -> Answer:
         if issue.kind == REGULAR and issue.id in post.holders
     ]
     number, held = life(post.lines, seals)
-    for issue in reader.released:
-        answer = _covered(reader, post, issue, number, frame)
-        if answer is not None:
-            return answer
+    covering = [
+        reach
+        for reach in reaches
+        if min(reach.start, reach.issue.start or 0) < number <= (reach.issue.end or 0)
+    ]
+    if covering:  # what met him as a reader tells more than what came out before or after
+        met = [one for one in covering if one.state and one.state.status in READERS]
+        return _covered(reader, post, (met or covering)[0], number, frame)
     again = _held_again(reader, post)
     if held and again is not None:
         return again
@@ -194,25 +206,12 @@ def _why_not(reader: ReaderFacts, post: PostFacts, frame: Frame) -> Answer:
 
 
 def _covered(
-    reader: ReaderFacts, post: PostFacts, issue: Issue, number: int, frame: Frame
-) -> Answer | None:
-    """Why an issue whose range covers the post did not bring it to this reader; None where it does not cover it."""
-    if issue.kind != REGULAR or issue.start is None or issue.end is None or issue.released is None:
-        return None
-    state = _state_at(reader, issue)
-    frequency = (
-        state.frequency if state else reader.changes[0].frequency if reader.changes else None
-    )
-    if issue.frequency != frequency:
-        return None
-    start = issue.start
-    if state is not None and state.status in (SubscriptionStatus.ACTIVE, SubscriptionStatus.PAUSED):
-        position = _position_at(reader, issue, state)
-        start = issue.start if position is None else position
-    if not min(start, issue.start) < number <= issue.end:
-        return None
+    reader: ReaderFacts, post: PostFacts, reach: Reach, number: int, frame: Frame
+) -> Answer:
+    """Why an issue whose range covers the post did not bring it to this reader."""
+    issue, state, start = reach.issue, reach.state, reach.start
     title, name = f'"{post.post.content.title}"', _name(issue)
-    when = frame.day(issue.released)
+    when = frame.day(issue.released) if issue.released else ""
     if state is None or state.status is SubscriptionStatus.PENDING:
         return Answer(
             Reason.NOT_SUBSCRIBED,
@@ -347,36 +346,6 @@ def _not_yet(reader: ReaderFacts, post: PostFacts, number: int, frame: Frame) ->
     minimum = frame.newsletter.minimum_posts
     few = f" (an issue waits for {minimum} posts)" if minimum > 1 else ""
     return Answer(Reason.COMING, f"{title} has not been sent yet{few}. {_coming(reader, frame)}")
-
-
-def _state_at(reader: ReaderFacts, issue: Issue) -> SubscriptionChange | None:
-    """The change that the reader's state came from when an issue was released: the last one made after an earlier
-    release."""
-    order = {one.id: place for place, one in enumerate(reader.released)}
-    mine = order[issue.id]
-    earlier = [
-        change
-        for change in reader.changes
-        if change.after_issue is None or order.get(change.after_issue, mine) < mine
-    ]
-    return earlier[-1] if earlier else None
-
-
-def _position_at(reader: ReaderFacts, issue: Issue, state: SubscriptionChange) -> int | None:
-    """Where the reader stood when an issue was released, if he was out of step then: what his last change wrote,
-    unless an issue of his frequency has reached it since."""
-    if state.position is None:
-        return None
-    order = {one.id: place for place, one in enumerate(reader.released)}
-    since = order.get(state.after_issue, -1) if state.after_issue is not None else -1
-    for one in reader.released[since + 1 : order[issue.id]]:
-        if (
-            one.kind == REGULAR
-            and one.frequency == state.frequency
-            and (one.end or 0) >= state.position
-        ):
-            return None
-    return state.position
 
 
 def _name(issue: Issue) -> str:

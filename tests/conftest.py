@@ -14,8 +14,9 @@ from posts.tables import metadata
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--golden` writes the golden files anew, to be read as a diff."""
+    """`--golden` writes the golden files anew, to be read as a diff; `--long` runs what has a short form in full."""
     parser.addoption("--golden", action="store_true", help="write the golden files anew")
+    parser.addoption("--long", action="store_true", help="run in full what has a short form")
 
 
 @pytest.fixture
