@@ -158,7 +158,7 @@ def _save(
             stored,
             now=now,
             site=press.config.site,
-            first_poll=read.state.first_polled == read.state.polled,
+            first_poll=read.is_first,
         )
         store.save_post(conn, incoming, verdict, now=now)
     except PostError as error:

@@ -125,7 +125,7 @@ def _read(press: Press, settings: SourceSettings, fetcher: Fetcher) -> Reading:
     with reading(press.engine) as conn:
         state = get_state(conn, settings.name)
     try:
-        return read_source(
+        read = read_source(
             settings,
             folder=press.folder,
             fetcher=fetcher,
@@ -133,6 +133,7 @@ def _read(press: Press, settings: SourceSettings, fetcher: Fetcher) -> Reading:
             site=press.config.site,
             now=now,
         )
+        return replace(read, is_first=state.first_polled is None)
     except Exception as error:
         log.exception("source not read", source=shown_url(settings.name))
         trouble = SourceError(f"made the program stumble ({type(error).__name__}).")

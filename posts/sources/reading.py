@@ -16,7 +16,7 @@ class Reading:
     `seen` holds the external ids of all posts that are there now, changed or not; None where a post that is not there
     says nothing (a remote feed, a folder of which a part could not be listed). `failed` is true when the source itself
     could not be read; its faults say why. `unchanged` is true when a server said that nothing is new: what was wrong
-    with its posts before is wrong still. `chosen_feed` is the address that was found on a page, once.
+    with its posts before is wrong still. `is_first` is true until a reading of the source was saved. `chosen_feed` is the address that was found on a page, once.
     """
 
     state: SourceState
@@ -25,6 +25,7 @@ class Reading:
     seen: frozenset[str] | None = None
     failed: bool = False
     unchanged: bool = False
+    is_first: bool = False
     summaries_only: bool = False
     chosen_feed: str | None = None
 
