@@ -82,9 +82,13 @@ def mail_tree(html: str, *, words: Words, url: str) -> HtmlElement:
 
 def inner_html(tree: HtmlElement) -> str:
     """The HTML of the children of `tree`, a block a line."""
-    return "\n".join(
-        lxml_html.tostring(child, encoding="unicode", with_tail=False) for child in tree
-    )
+    return "\n".join(map(_outer_html, tree))
+
+
+def _outer_html(block: HtmlElement) -> str:
+    html: str = lxml_html.tostring(block, encoding="unicode", with_tail=False)
+    # A wide table scrolls inside its own box; it must not make the whole mail wide.
+    return f'<div class="scroll">{html}</div>' if block.tag == "table" else html
 
 
 def _replace_medium(element: HtmlElement, *, words: Words, url: str) -> None:

@@ -10,7 +10,7 @@ from newsletter.spec import NewsletterSettings
 from newsletter.story import Form, Story, StoryDesk
 from newsletter.subject import subject_line
 from newsletter.words import Words, direction
-from posts.model import Post, post_url
+from posts.model import Post
 from posts.settings import Site
 from posts.text import excerpt, one_line, reading_minutes, same_language
 
@@ -182,7 +182,7 @@ def build_digest(
         subscribe_url=f"{web_url}/subscribe",
         headlines=()
         if newsletter.length == "headlines"  # the body is the list
-        else _headlines(chosen[: len(stories)], web_url, words, desk, len(chosen)),
+        else _headlines(chosen[: len(stories)], words, desk, len(chosen)),
         days=_days(stories),
         more=words.more(hidden) if hidden else "",
         why=_why(words, newsletter),
@@ -236,7 +236,7 @@ def _preheader(posts: Sequence[Post]) -> str:
 
 
 def _headlines(
-    posts: Sequence[Post], web_url: str, words: Words, desk: StoryDesk, count: int
+    posts: Sequence[Post], words: Words, desk: StoryDesk, count: int
 ) -> tuple[Headline, ...]:
     if count < HEADLINES_FROM:
         return ()
@@ -244,7 +244,7 @@ def _headlines(
         Headline(
             post=post.id,
             title=one_line(post.content.title),
-            url=post_url(post, web_url),
+            url=desk.url(post),
             minutes=words.minutes(reading_minutes(desk.word_count(post))),
             language=post.content.language,
             direction=direction(post.content.language),

@@ -75,6 +75,10 @@ class StoryDesk:
             )
         return self._stories[key]
 
+    def url(self, post: Post) -> str:
+        """Where the headline of `post` leads."""
+        return story_url(post, self._web_url)
+
     def word_count(self, post: Post) -> int:
         """How many words the whole of `post` has."""
         key = (post.id, post.revision)
@@ -88,7 +92,7 @@ def build_story(
 ) -> Story:
     """`post` told in `form`. A body that cannot be laid out leaves a headline, and `is_faulty` (DESIGN.md 8.2)."""
     content = post.content
-    url = _web_address(post, web_url)
+    url = story_url(post, web_url)
     is_faulty = False
     body_html, is_cut = "", False
     if form > Form.HEADLINE:
@@ -114,7 +118,7 @@ def build_story(
         is_lead=is_lead,
         body_html=body_html,
         read_on=_read_on(content, words) if is_cut else "",
-        comments=_comments(content, words) if form > Form.HEADLINE else None,
+        comments=_comments(content, words, url) if form > Form.HEADLINE else None,
         media=_media(content, words) if form > Form.HEADLINE else (),
     )
 
@@ -151,14 +155,18 @@ def _read_on(content: Content, words: Words) -> str:
     return words.read_on(count, reading_minutes(count))
 
 
-def _comments(content: Content, words: Words) -> Link | None:
-    if not content.comment_count or not content.comments_url:
+def _comments(content: Content, words: Words, url: str) -> Link | None:
+    """How many comments, linked to them, or to the post where the source does not say where they are."""
+    if not content.comment_count:
         return None
-    return Link(text=words.comments(content.comment_count), url=content.comments_url)
+    place = content.comments_url or ""
+    return Link(text=words.comments(content.comment_count), url=place if _is_web(place) else url)
 
 
 def _media(content: Content, words: Words) -> tuple[Link, ...]:
-    return tuple(_medium(enclosure, words) for enclosure in content.enclosures)
+    return tuple(
+        _medium(enclosure, words) for enclosure in content.enclosures if _is_web(enclosure.url)
+    )
 
 
 def _medium(enclosure: Enclosure, words: Words) -> Link:
@@ -169,9 +177,11 @@ def _medium(enclosure: Enclosure, words: Words) -> Link:
     return Link(text=medium_label(words, kind, title), url=enclosure.url)
 
 
-def _web_address(post: Post, web_url: str) -> str:
+def story_url(post: Post, web_url: str) -> str:
     """Where the headline leads; a link that is none of the web's never gets into a mail."""
     url = post_url(post, web_url)
-    if url.lower().startswith(("https://", "http://")):
-        return url
-    return web_url.rstrip("/") + post.path
+    return url if _is_web(url) else web_url.rstrip("/") + post.path
+
+
+def _is_web(url: str) -> bool:
+    return url.lower().startswith(("https://", "http://"))

@@ -7,7 +7,7 @@ import pytest
 
 from newsletter.digest import Digest, build_digest, planned_forms, posts_for_reader
 from newsletter.story import Form, Story
-from posts.model import Post
+from posts.model import Enclosure, Post
 from tests.newsletter.mail_samples import (
     DATE,
     NEXT,
@@ -154,6 +154,9 @@ def test_comments_are_counted_and_linked_and_none_are_not_mentioned() -> None:
     story = the_story(a_post(1, comment_count=12, comments_url=url))
     assert story.comments is not None
     assert (story.comments.text, story.comments.url) == ("12 comments", url)
+    homeless = the_story(a_post(1, comment_count=1, comments_url=None))
+    assert homeless.comments is not None
+    assert (homeless.comments.text, homeless.comments.url) == ("1 comment", homeless.url)
     for count in (0, None):
         assert the_story(a_post(1, comment_count=count, comments_url=url)).comments is None
 
@@ -199,6 +202,13 @@ def test_a_body_that_cannot_be_laid_out_leaves_its_headline_and_the_rest_goes_ou
 
 def test_a_link_that_is_none_of_the_webs_is_not_mailed() -> None:
     assert the_story(a_post(1, link="javascript:alert(1)")).url == f"{WEB_URL}/2009/09/story-1/"
+    headlines = composed([a_post(1, link="javascript:alert(1)"), a_post(2), a_post(3)]).headlines
+    assert headlines[0].url == f"{WEB_URL}/2009/09/story-1/"
+    bad = a_post(
+        1, comment_count=1, comments_url="javascript:1", enclosures=(Enclosure(url="javascript:1"),)
+    )
+    story = the_story(bad)
+    assert (story.media, story.comments and story.comments.url) == ((), story.url)
     assert the_story(a_post(1, link="https://blog.example/1")).url == "https://blog.example/1"
 
 

@@ -1,7 +1,8 @@
 """Where a post is cut, and where it never is."""
 
+from itertools import pairwise
+
 import pytest
-from lxml import html as lxml_html
 
 from newsletter.article import inner_html, mail_tree
 from newsletter.excerpt import excerpt_tree, sentence_ends
@@ -16,7 +17,7 @@ def excerpt(html: str, limit: int) -> str | None:
 
 def sentences(text: str) -> list[str]:
     cuts = [0, *sentence_ends(text), len(text)]
-    return [text[a:b].strip() for a, b in zip(cuts, cuts[1:], strict=False)]
+    return [text[a:b].strip() for a, b in pairwise(cuts)]
 
 
 @pytest.mark.parametrize(
@@ -78,7 +79,7 @@ def test_what_belongs_together_comes_whole_or_not_at_all(whole: str) -> None:
     assert excerpt(f"<p>{words(20)}</p>{whole}<p>After.</p>", 60) == f"<p>{words(20)}</p>"
     long_enough = excerpt(f"<p>{words(20)}</p>{whole}<p>{words(200)}</p>", 130)
     assert long_enough is not None
-    assert lxml_html.fromstring(f"<div>{long_enough}</div>")[1].tag == whole[1:].split(">")[0]
+    assert whole[:40] in long_enough
 
 
 def test_a_first_quotation_that_is_too_long_leaves_nothing() -> None:

@@ -3,6 +3,7 @@
 import re
 from email import message_from_bytes
 from email.policy import default as oracle
+from pathlib import Path
 
 import jinja2
 import pytest
@@ -108,6 +109,27 @@ def test_8_8_a_mail_loads_nothing() -> None:
     assert not re.search(r"\b(?:src|background|srcset)=", html)
 
 
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_every_link_of_the_html_is_in_the_text(language: str) -> None:
+    posts = [a_document_post(), *a_week()[1:], *(a_post(n) for n in range(40, 60))]
+    issue = sealed(posts, languages=(language,))
+    body = message_from_bytes(message(issue), policy=oracle).get_body(("plain",))  # type: ignore[attr-defined]
+    links = lxml_html.document_fromstring(html_of(issue)).xpath("//a/@href")
+    assert len(links) > 80
+    assert {link.removeprefix("mailto:") for link in links} <= set(body.get_content().split())
+
+
+def test_no_phrase_stands_in_a_template_untranslated() -> None:
+    for path in (Path(__file__).parents[2] / "templates/mail").glob("*.[ht]*.j2"):
+        text = re.sub(
+            r"{%.*?%}|{{.*?}}|{#.*?#}|<!--.*?-->|<[^>]*>|&nbsp;",
+            "",
+            path.read_text(),
+            flags=re.DOTALL,
+        )
+        assert not re.search(r"[^\W\d_]", text), path
+
+
 def test_a_mail_is_a_document_with_language_direction_and_real_headings() -> None:
     tree = lxml_html.document_fromstring(html_of(sealed(a_week(), languages=("es",))))
     assert (tree.get("lang"), tree.get("dir")) == ("es", "ltr")
@@ -166,7 +188,7 @@ def test_a_template_with_an_error_is_named_with_its_line(tmp_path: pytest.TempPa
                 number=1,
                 date=DATE,
             )
-    with pytest.raises(TemplateError, match="mail/other.html.j2"):
+    with pytest.raises(TemplateError, match=r"mail/other\.html\.j2"):
         sealed([a_post(1)], newsletter=a_newsletter(template="other"))
 
 

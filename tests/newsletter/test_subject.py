@@ -58,5 +58,5 @@ def test_an_editors_template_makes_the_subject() -> None:
 
 @pytest.mark.parametrize("template", ["{{ nobody }}", "{% if %}", "{{ ''.__class__.__mro__ }}"])
 def test_a_subject_template_with_an_error_is_named(template: str) -> None:
-    with pytest.raises(TemplateError, match="newsletters.daily.subject"):
+    with pytest.raises(TemplateError, match=r"newsletters\.daily\.subject"):
         subject(newsletter=a_newsletter(subject=template))
