@@ -3,7 +3,7 @@
 import logging
 import sys
 from collections.abc import MutableMapping
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import structlog
 from structlog.typing import Processor
@@ -24,7 +24,7 @@ Event = MutableMapping[str, Any]  # structlog's own: any value may be a key's
 
 def configure_logs(*, level: str = "info", stream: TextIO | None = None) -> None:
     """Sets up structlog and the standard library's logging, both onto `stream` (standard error); safe to repeat."""
-    out = stream or sys.stderr
+    out = stream or cast(TextIO, _StandardError())
     shared: list[Processor] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -49,6 +49,19 @@ def configure_logs(*, level: str = "info", stream: TextIO | None = None) -> None
     root.setLevel(logging.WARNING)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.ERROR)
+
+
+class _StandardError:
+    """Standard error as it is at the moment of writing: tests and callers put another in its place and close it."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+    def isatty(self) -> bool:
+        return sys.stderr.isatty()
 
 
 def without_addresses(_logger: object, _method: str, event: Event) -> Event:

@@ -42,6 +42,18 @@ def test_no_address_gets_into_a_log_however_deep_it_lies() -> None:
     assert second["logger"] == "anyone"
 
 
+def test_a_log_follows_standard_error_when_that_is_replaced(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = io.StringIO()
+    monkeypatch.setattr("sys.stderr", gone)
+    configure_logs()
+    monkeypatch.undo()
+    gone.close()
+    structlog.get_logger().info("still here")
+    assert "still here" in capsys.readouterr().err
+
+
 def test_third_parties_are_quiet_below_an_error() -> None:
     stream = io.StringIO()
     configure_logs(stream=stream)
