@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dateline.cli.frame import print_table, program
+from dateline.cli.frame import print_record, print_table, program
 
 if TYPE_CHECKING:
     from dateline.press import Press
@@ -96,18 +96,19 @@ def _show_once(folder: Path, port: int, *, keep: bool) -> None:
 
 
 def _print_made(press: Press, folder: Path) -> None:
-    from dateline.demo.show import made, outbox
+    from dateline.demo.show import made
 
     there = made(press)
-    rows: list[tuple[str, str, object]] = [
-        ("posts", f"{there.posts} in {there.languages} languages", folder / "content"),
-        ("feeds", f"{there.documents} files", press.public / "feeds"),
-        ("subscribers", f"{there.subscribers} in 2 languages", press.var / "dateline.db"),
+    rows = [
+        ("posts", f"{there.posts} in {there.languages} languages", "content/"),
+        ("feeds", f"{there.documents} files", "public/"),
+        ("readers", f"{there.subscribers}, consent on record", "var/dateline.db"),
     ]
     for issue, posts in there.issues:
         stories = "1 story" if posts == 1 else f"{posts} stories"
-        rows.append((f"digest No. {issue.number}", stories, issue.subject or ""))
-    rows.append(("mails", f"{there.mails}, nobody was really mailed", outbox(press)))
+        rows.append((f"digest No. {issue.number}", stories, f"/{issue.newsletter}/{issue.number}/"))
+    rows.append(("mails", f"{there.mails}; nobody was really mailed", "var/outbox/"))
+    click.echo(f"\nIn {folder}:\n")
     print_table(("made", "how many", "where"), rows)
 
 
@@ -122,18 +123,14 @@ def _show(folder: Path, port: int, *, keep: bool) -> None:
 
     def greet(listens: str) -> None:
         click.echo()
-        print_table(
-            ("", ""),
-            [
-                ("Pages", f"{listens}/"),
-                ("Feeds", f"{listens}/feeds/"),
-                ("The digest", f"{listens}/daily/1/"),
-                ("Mailbox", f"{listens}/mailbox/"),
-                (
-                    "Your own posts",
-                    f"Markdown files in {folder / 'content'}: in the next minute's digest",
-                ),
-            ],
+        print_record(
+            {
+                "Pages": f"{listens}/",
+                "Feeds": f"{listens}/feeds/",
+                "The digest": f"{listens}/daily/1/",
+                "Mailbox": f"{listens}/mailbox/",
+                "Your posts": f"Markdown files in {folder / 'content'} go out with the next minute",
+            }
         )
         click.echo(
             "A further post comes in now, and within a minute the clock sends it. Ctrl-C ends it."

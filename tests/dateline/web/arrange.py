@@ -6,10 +6,16 @@ from typing import Any
 
 from starlette.testclient import TestClient
 
+from dateline.actions.compose import compose
 from dateline.actions.migrate import migrate_database
+from dateline.actions.release import release
 from dateline.config import Config
 from dateline.press import Press, open_press
 from dateline.web.app import build_app
+from newsletter.addresses import parse_address
+from newsletter.issues import Issue
+from newsletter.subscribers import NewSubscriber, find_subscriber, save_subscribers
+from newsletter.subscriptions import activate, ask_consent
 from posts import store
 from posts.clean import cleaned
 from posts.database import writing
@@ -77,3 +83,24 @@ def a_visitor(press: Press, *, mailbox: Path | None = None, language: str = "en"
         raise_server_exceptions=False,
         headers={"Accept-Language": language},
     )
+
+
+def a_reader(press: Press, address: str = "ana@example.org", language: str = "en") -> int:
+    """An active subscriber of `daily`; gives the subscription's id."""
+    now = press.clock()
+    parsed = parse_address(address)
+    with writing(press.engine) as conn:
+        save_subscribers(conn, [NewSubscriber(address=parsed, name=None, language=language)], now)
+        reader = find_subscriber(conn, parsed.key)
+        assert reader is not None
+        asked = ask_consent(
+            conn, reader.id, "daily", "scheduled", consent={"method": "test"}, via="test", now=now
+        )
+        return activate(conn, asked, what="confirmed", via="test", now=now).id
+
+
+def an_issue(press: Press) -> Issue:
+    """The next issue of `daily`, released."""
+    composed = compose(press, "daily")
+    assert composed.issue is not None
+    return release(press, composed.issue.id).issue
