@@ -11,7 +11,7 @@ from dateline.demo.readers import readers_csv
 NEWSLETTER = "daily"
 CONSENT = "Signed up at the cooperative's stall; invented for the demo."
 _ZONE = ZoneInfo("America/Chicago")
-_SAMPLES = Path(__file__).parent / "newsroom"
+_SAMPLES = Path(__file__).parent / "samples"
 _HOURS_AGO = re.compile(r'^date: "@(\d+)h"$', re.MULTILINE)
 
 _CONFIG = """\

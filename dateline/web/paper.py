@@ -74,9 +74,13 @@ class Paper:
             "canonical": canonical,
         }
         html = self.rendered(template, language, page=page, **values)
-        return HTMLResponse(
-            html, status, headers={"Vary": "Accept-Language", "Content-Language": language}
-        )
+        headers = {
+            "Vary": "Accept-Language",
+            "Content-Language": language,
+            # A link's page is its reader's alone; any other is asked for again, and is cheap.
+            "Cache-Control": "no-store" if "token" in visit.parts else "no-cache",
+        }
+        return HTMLResponse(html, status, headers=headers)
 
     def rendered(self, template: str, language: str, **values: object) -> str:
         """A template of `web/` filled in, its furniture in `language`."""

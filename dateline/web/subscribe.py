@@ -23,6 +23,8 @@ from newsletter.subscriptions import SubscriptionStatus
 
 _ONE_CLICK = ("List-Unsubscribe", "One-Click")
 """What a mail program posts (RFC 8058 3.1)."""
+_ELSEWHERE = "(as the form on that site had it)"
+"""Consent keeps the wording as it was shown (mail.md 7.4); another site's may have been edited."""
 
 
 def sign_up(paper: Paper, visit: Visit) -> Response:
@@ -43,16 +45,17 @@ def sign_up(paper: Paper, visit: Visit) -> Response:
     chosen = visit.form.get("newsletter", "")
     if paper.newsletter(chosen) is None:
         chosen = newsletters[0].slug
+    stamp = visit.form.get("stamp")
     sign_ups.sign_up(
         paper.press,
         address=visit.form.get("address", ""),
         newsletter=chosen,
-        language=reader_language,
+        language=wished or language,
         network=visit.network,
         form_url=_form_url(paper, visit),
-        wording=promise(paper, reader_language),
+        wording=promise(paper, reader_language) if stamp else _ELSEWHERE,
         honeypot=visit.form.get("website", ""),
-        stamp=visit.form.get("stamp"),
+        stamp=stamp,
     )
     gettext = paper.words(reader_language).gettext
     return _notice(
@@ -197,10 +200,12 @@ def preferences(paper: Paper, visit: Visit) -> Response:
         left = subscriber_links.unsubscribe_token(paper.press, leave, "preferences")
         return _left(paper, visit, left, leave)
     wished = visit.form.get("language", "")
+    if wished not in LANGUAGES or wished == page_language(view.language):
+        wished = ""  # so that `es-MX` and `fr` stay what they are
     changed = subscriber_links.set_preferences(
         paper.press,
         token,
-        language=wished if wished in LANGUAGES else None,
+        language=wished or None,
         paused={"paused": True, "active": False}.get(visit.form.get("status", "")),
     )
     return _preferences_page(paper, visit, changed or view, saved=changed is not None)

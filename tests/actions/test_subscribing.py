@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,12 @@ def everything(press: Press) -> list[object]:
         return [conn.execute(sa.select(table)).all() for table in tables]
 
 
+def languages(press: Press) -> list[str]:
+    """The language of every reader."""
+    with reading(press.engine) as conn:
+        return list(conn.execute(sa.select(subscribers.c.language)).scalars())
+
+
 def sign_up(visitor: TestClient, address: str = READER, **fields: str) -> str:
     """Fills in the form as a form on another site would, and gives the answer's text."""
     answer = visitor.post("/subscribe", data={"address": address, "newsletter": "daily", **fields})
@@ -131,7 +138,7 @@ def test_a_reader_subscribes_by_form_mail_and_button(press: Press, visitor: Test
     assert subscription.status == "active"
     consent = subscription.consent or {}
     assert consent["form"] == f"{WEB}/subscribe"
-    assert "ask whether it was you" in str(consent["wording"])
+    assert consent["method"] == "form"
 
 
 def test_a_form_pasted_into_another_site_works_and_consent_says_where_it_stood(
@@ -151,6 +158,8 @@ def test_our_own_form_carries_a_stamp_and_works_after_a_few_seconds(
     clock.now += timedelta(seconds=20)
     visitor.post("/subscribe", data={"address": READER, **fields})
     assert [recipient for _, recipient, _ in mails(press)] == [READER]
+    wording = (only_subscription(press).consent or {})["wording"]
+    assert str(wording) in unescape(page)
 
 
 @pytest.mark.parametrize(
@@ -278,6 +287,16 @@ def test_settings_change_language_pause_and_leave(press: Press, visitor: TestCli
     assert undo
     visitor.post(undo[1], data={"act": "undo"})
     assert only_subscription(press).status == "active"
+
+
+def test_saving_settings_keeps_a_language_that_pages_do_not_speak(
+    press: Press, visitor: TestClient
+) -> None:
+    path = preferences_path(press, confirmed(press, visitor, language="es-MX"))
+    visitor.post(path, data={"language": "es", "status": "active"})
+    assert languages(press) == ["es-MX"]
+    visitor.post(path, data={"language": "en", "status": "active"})
+    assert languages(press) == ["en"]
 
 
 def test_an_old_link_to_the_settings_opens_nothing_but_mails_a_new_one(
