@@ -84,6 +84,7 @@ def write_later_post(folder: Path, *, now: datetime, url: str) -> str:
 
 
 def _write_post(sample: Path, folder: Path, now: datetime, url: str) -> str:
+    """Writes one sample; the number its name begins with is only the order on our shelf."""
     text = _HOURS_AGO.sub(
         lambda match: f"date: {_written(now - timedelta(hours=int(match[1])))}",
         sample.read_text("utf-8").replace("](/media/", f"]({url}/media/"),
@@ -91,7 +92,7 @@ def _write_post(sample: Path, folder: Path, now: datetime, url: str) -> str:
     unfinished = folder / f".{sample.name}"
     unfinished.write_text(text, "utf-8")
     # Renamed into place: a poll that comes between must not find half a post.
-    unfinished.replace(folder / "content" / sample.name)
+    unfinished.replace(folder / "content" / sample.name.partition("-")[2])
     return text
 
 
