@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 import uvicorn
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from dateline.actions.compose import compose
 from dateline.actions.poll import poll
@@ -218,7 +218,7 @@ def test_a_reader_signs_up_confirms_and_leaves_by_keyboard_without_javascript(
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     # Filled in within three seconds: taken for a robot, and told the same.
-    assert page.get_by_role("heading", level=1).inner_text() == "Revisa tu correo"
+    expect(page.get_by_role("heading", level=1)).to_have_text("Revisa tu correo")
     sign_up(
         site.press,
         address=READER,
@@ -240,13 +240,13 @@ def test_a_reader_signs_up_confirms_and_leaves_by_keyboard_without_javascript(
         f"{site.url}/confirm/{keys.token('confirm', of.id, generation=of.generation, made=now)}"
     )
     page.get_by_role("button", name="Sí, quiero suscribirme").press("Enter")
-    assert page.get_by_role("heading", level=1).inner_text() == "Suscripción confirmada"
+    expect(page.get_by_role("heading", level=1)).to_have_text("Suscripción confirmada")
     page.goto(
         f"{site.url}/u/{keys.token('unsubscribe', of.id, generation=of.generation, made=now)}"
     )
     page.get_by_role("button", name="Darme de baja").press("Enter")
     page.get_by_role("button", name="Deshacer").press("Enter")
-    assert page.get_by_role("heading", level=1).inner_text() == "Tu suscripción sigue"
+    expect(page.get_by_role("heading", level=1)).to_have_text("Tu suscripción sigue")
     page.context.close()
 
 
