@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -16,7 +17,6 @@ from dateline.actions.compose import compose
 from dateline.actions.poll import poll
 from dateline.actions.release import release
 from dateline.actions.sign_up import sign_up
-from dateline.cli.demo import free_port
 from dateline.demo.newsroom import NEWSLETTER
 from dateline.demo.show import open_newsroom
 from dateline.press import Press, utc_now
@@ -59,7 +59,9 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The demo's newsroom with one reader and one released issue, on a port of its own."""
-    port = free_port()
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))  # held from here on: other workers look for ports too
+    port = listener.getsockname()[1]
     press, _ = open_newsroom(
         tmp_path_factory.mktemp("newsroom") / "demo", port=port, program="dateline"
     )
@@ -75,12 +77,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     server = uvicorn.Server(
         uvicorn.Config(
             build_app(press, mailbox=press.var / "outbox"),
-            port=port,
             log_level="error",
             lifespan="off",
         )
     )
-    thread = threading.Thread(target=server.run, daemon=True)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     deadline = time.monotonic() + 20
     while not server.started and time.monotonic() < deadline:

@@ -58,7 +58,9 @@ def test_the_html_of_a_mail_is_shown_where_it_can_run_nothing(tmp_path: Path) ->
     assert '<base target="_top">' in answer.text
 
 
-@pytest.mark.parametrize("name", ["%2e%2e", "%2e%2e%2f%2e%2e%2fsecret", ".hidden", "nothing", "a%00b"])
+@pytest.mark.parametrize(
+    "name", ["%2e%2e", "%2e%2e%2f%2e%2e%2fsecret", ".hidden", "nothing", "a%00b"]
+)
 def test_a_name_that_is_no_mail_leads_nowhere(tmp_path: Path, name: str) -> None:
     outbox = tmp_path / "var" / "outbox"
     a_mail(outbox, "1")
