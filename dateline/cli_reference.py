@@ -1,5 +1,6 @@
 """docs/cli.md, generated from the commands themselves: `python -m dateline.cli_reference`."""
 
+import inspect
 import sys
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def reference_text() -> str:
 def _sections(command: click.Command, called: str, level: int) -> list[str]:
     context = click.Context(command, info_name=called)
     usage = " ".join([called, *command.collect_usage_pieces(context)])
-    about = (command.help or "").replace("\b", "").strip()
+    about = inspect.cleandoc((command.help or "").replace("\b", ""))
     lines = ["#" * level + f" `{called}`", "", about, "", f"    {usage}", ""]
     records = [
         (name, " ".join(text.split()))

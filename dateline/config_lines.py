@@ -30,18 +30,22 @@ class _Scanner:
     counts: dict[_Path, int] = field(default_factory=dict)
 
     def peek(self) -> _Token:
+        """The next token, not taken; of kind "end" behind the last."""
         return self.tokens[self.place] if self.place < len(self.tokens) else _Token("end", "", 0)
 
     def take(self) -> _Token:
+        """The next token, taken."""
         token = self.peek()
         self.place += 1
         return token
 
     def skip_blank(self) -> None:
+        """Goes past line ends and comments."""
         while self.peek().kind in ("newline", "comment"):
             self.place += 1
 
     def note(self, path: _Path, line: int) -> None:
+        """Notes the line of a path and, where they have none, of what it lies in."""
         for end in range(1, len(path) + 1):
             self.lines.setdefault(path[:end], line)
 

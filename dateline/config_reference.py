@@ -66,7 +66,14 @@ def _section(path: tuple[str, ...], section: type[BaseModel], rows: list[Setting
         "| setting | is | default | what it does | variable |",
         "|---|---|---|---|---|",
     ]
-    return "\n".join([*lines, *(_row(setting) for setting in rows), ""])
+    lines += [_row(setting) for setting in rows]
+    for inner, _ in list_sections(Config):
+        if inner[:-1] == path:
+            field = section.model_fields[inner[-1]]
+            lines.append(
+                f"| `{inner[-1]}` | section `{_header(inner)}` | | {field.description} | |"
+            )
+    return "\n".join([*lines, ""])
 
 
 def _header(path: tuple[str, ...]) -> str:

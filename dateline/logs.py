@@ -55,12 +55,15 @@ class _StandardError:
     """Standard error as it is at the moment of writing: tests and callers put another in its place and close it."""
 
     def write(self, text: str) -> int:
+        """As a file does."""
         return sys.stderr.write(text)
 
     def flush(self) -> None:
+        """As a file does."""
         sys.stderr.flush()
 
     def isatty(self) -> bool:
+        """Whether a person looks on."""
         return sys.stderr.isatty()
 
 
