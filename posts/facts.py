@@ -1,4 +1,4 @@
-"""Facts about the whole database: small texts by key, such as the fingerprint of the secret that it belongs to."""
+"""SQL of facts about the whole database: small texts by key, such as the fingerprint of the secret that it belongs to."""
 
 import sqlalchemy as sa
 

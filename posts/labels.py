@@ -1,4 +1,4 @@
-"""Tags and authors: their slugs, stored at first use, and which posts carry them."""
+"""SQL of tags and authors: their slugs, stored at first use, and which posts carry them."""
 
 from collections.abc import Iterable
 

@@ -88,5 +88,10 @@ def _is_same_article(new: Content, old: Content) -> bool:
 
 
 def _is_renamed(new: Content, post: Post, around: Surroundings) -> bool:
-    """A file whose name is gone and whose text came again under another name, in one poll."""
-    return around.present is not None and text_hash(new) == text_hash(post.content)
+    """A file whose name is gone and whose text came again under another name, in one poll.
+
+    Only a file: a feed shows its newest entries, and one with an old one's words ("Good morning!") is another post.
+    """
+    if "://" in post.source or around.present is None:
+        return False
+    return text_hash(new) == text_hash(post.content)

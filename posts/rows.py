@@ -1,4 +1,4 @@
-"""Rows of the table `posts` and values of the model, both ways; the only place that knows which column is which."""
+"""SQL rows of the table `posts` and values of the model, both ways; the only place that knows which column is which."""
 
 from dataclasses import asdict
 from typing import Any

@@ -1,4 +1,4 @@
-"""How a decision becomes rows: the writes behind `store.save_post` and its like."""
+"""SQL of how a decision becomes rows: the writes behind `store.save_post` and its like."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""INSERT ... ON CONFLICT, which both databases have and SQLAlchemy spells by dialect."""
+"""SQL of INSERT ... ON CONFLICT, which both databases have and SQLAlchemy spells by dialect."""
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite

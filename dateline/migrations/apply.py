@@ -1,4 +1,4 @@
-"""Brings a database to the newest version: looks with one SELECT, loads Alembic only when there is something to do."""
+"""SQL that brings a database to the newest version: looks with one SELECT, loads Alembic only when there is something to do."""
 
 from pathlib import Path
 from typing import Any

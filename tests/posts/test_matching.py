@@ -118,3 +118,10 @@ def test_a_source_at_a_new_location_keeps_its_posts() -> None:
     around = Surroundings(sources={"https://new.example/feed"})
     moved = from_blog(source="https://new.example/feed", guid=OLD.guid, external_id=OLD.guid)
     assert match(moved, content(title="Edited"), OLD, around) == OLD
+
+
+def test_an_entry_with_the_words_of_one_that_dropped_off_is_new() -> None:
+    said = content(link="https://blog.example/2010/juarez/", html=HTTP.html)
+    assert (
+        match(from_blog(guid="2", external_id="2"), said, OLD, Surroundings(present={"2"})) is None
+    )
