@@ -134,6 +134,7 @@ class _Checked:
         self._allow_private = allow_private
 
     def addresses(self, url: str) -> Sequence[str]:
+        """The addresses that `url` may be fetched from; raises SourceError where one of them may not."""
         host, port = urlsplit(url).hostname or "", _port(url)
         if port is None or port not in self._ports:
             raise SourceError(
@@ -171,6 +172,7 @@ class _CheckedAdapter(HTTPAdapter):
         self._open = _opener(addresses, connect, deadline)
 
     def get_connection_with_tls_context(self, *args, **kwargs):  # type: ignore[no-untyped-def]  # requests' own
+        """A pool whose connections go to the checked addresses."""
         pool: Any = super().get_connection_with_tls_context(
             *args, **kwargs
         )  # its class attribute is untyped
@@ -318,13 +320,18 @@ def _port(url: str) -> int | None:
 
 
 def _redirected(url: str, target: str) -> str:
-    """Where a redirect leads. Its user name and password are dropped: nobody here chose them."""
+    """Where a redirect leads. A user name and password in it are dropped, for nobody here chose them; those that the
+    operator typed go along on the same host, but never from https to http."""
     with contextlib.suppress(UnicodeError):
         # Servers send UTF-8 in a header that is read as Latin-1.
         target = target.encode("latin-1").decode("utf-8")
     try:
-        parts = urlsplit(urljoin(url, target))
-        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+        here, there = urlsplit(url), urlsplit(urljoin(url, target))
+        host = there.netloc.rpartition("@")[2]
+        typed = here.netloc.rpartition("@")[0]
+        if typed and here.hostname == there.hostname and there.scheme in ("https", here.scheme):
+            host = f"{typed}@{host}"
+        return urlunsplit(there._replace(netloc=host))
     except ValueError as error:
         raise SourceError(
             "redirects to something that is no address", where=shown_url(url)

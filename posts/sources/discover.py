@@ -1,5 +1,6 @@
 """Which feeds a web page names, and what a living blog says of itself."""
 
+import re
 from dataclasses import dataclass
 from urllib.parse import urljoin
 from zoneinfo import ZoneInfo
@@ -12,9 +13,11 @@ from posts.errors import SourceError
 from posts.fetch import Fetched, Fetcher
 from posts.sources.feed_parse import parse_feed
 from posts.sources.json_feed import is_json_feed, parse_json_feed
-from posts.sources.reading import ParsedFeed
+from posts.sources.parsed_feed import ParsedFeed
 from posts.text import one_line, valid_language
 
+_PAGE = re.compile(rb"<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
+_FEED = re.compile(rb"<(?:rss|feed|rdf:RDF)\b|\A\s*\{", re.IGNORECASE)
 _RANKS = {
     "application/atom+xml": 0,
     "application/rss+xml": 1,
@@ -70,11 +73,14 @@ def discover_feeds(html: bytes, base_url: str) -> list[DiscoveredFeed]:
 
 
 def is_page(fetched: Fetched) -> bool:
-    """True when an answer is a web page, whatever it calls itself."""
-    head = fetched.body[:2048].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if head.startswith((b"<?xml", b"<rss", b"<feed", b"<rdf", b"{")) and b"<html" not in head:
-        return False
-    return b"<html" in head or head.startswith(b"<!doctype html") or "html" in content_type(fetched)
+    """True when an answer is a web page, whatever it calls itself: many a feed goes by text/html, and some errors by
+    the name of a feed."""
+    page, feed = _PAGE.search(fetched.body[:8192]), _FEED.search(fetched.body[:8192])
+    if page and feed:
+        return page.start() < feed.start()
+    if page or feed:
+        return page is not None
+    return "html" in content_type(fetched)
 
 
 def content_type(fetched: Fetched) -> str:

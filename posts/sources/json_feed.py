@@ -9,7 +9,7 @@ from typing import Any
 from posts.dates import parse_date
 from posts.errors import SourceError
 from posts.model import Enclosure, IncomingPost, SourceFault
-from posts.sources.reading import ParsedFeed
+from posts.sources.parsed_feed import ParsedFeed
 from posts.text import one_line, strip_illegal, valid_language
 
 MAX_POSTS = 5_000

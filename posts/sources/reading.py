@@ -30,19 +30,6 @@ class Reading:
     chosen_feed: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParsedFeed:
-    """A remote feed's document, read: the feed about itself, and its posts."""
-
-    title: str = ""
-    tagline: str = ""
-    language: str | None = None
-    home_url: str | None = None
-    posts: tuple[IncomingPost, ...] = ()
-    faults: tuple[SourceFault, ...] = ()
-    summaries_only: bool = False
-
-
 def polled(state: SourceState, *, now: datetime, wait: timedelta) -> SourceState:
     """`state` after a reading that succeeded; the next is due after `wait`."""
     return replace(

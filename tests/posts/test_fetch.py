@@ -209,6 +209,17 @@ def test_a_password_in_an_address_is_used_and_never_shown():
     assert shown_url("https://me:secret@blog.example/x") == "https://blog.example/x"
 
 
+def test_a_typed_password_goes_along_on_the_same_host_only():
+    routes = {
+        "/": Answer(status=302, headers={"Location": "/next"}),
+        "/next": Answer(status=302, headers={"Location": "http://x:y@other.example/last"}),
+        "/last": Answer(body=b"x"),
+    }
+    with web_server(routes) as server:
+        Net(server.port).fetcher().fetch("http://me:secret@blog.example/")
+    assert ["authorization" in request for request in server.requests] == [True, True, False]
+
+
 def test_an_answer_of_500_mb_is_refused_by_its_length():
     def huge(handler) -> None:
         handler.send_response(200)

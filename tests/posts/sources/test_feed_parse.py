@@ -334,3 +334,8 @@ def test_many_entries_are_bounded():
     feed = parsed(rss(*[item("", guid=str(n)) for n in range(5_010)]))
     assert len(feed.posts) == 5_000
     assert "5,010" in feed.faults[0].what
+
+
+def test_a_document_of_nothing_but_tags_is_refused():
+    with pytest.raises(SourceError, match="has more than 600,000 tags"):
+        parsed("<rss><channel>" + "<a>" * 700_000)

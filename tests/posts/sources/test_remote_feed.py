@@ -3,10 +3,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from posts.errors import SourceError
-from posts.fetch import Fetcher
+from posts.fetch import Fetched, Fetcher
 from posts.settings import Site, SourceSettings
 from posts.source_states import SourceState
-from posts.sources.discover import describe_blog, discover_feeds
+from posts.sources.discover import describe_blog, discover_feeds, is_page
 from posts.sources.reading import backed_off
 from posts.sources.remote_feed import read_remote_feed, retry_after
 from tests.posts.web_server import Answer, WebServer, web_server
@@ -165,6 +165,32 @@ def test_a_json_feed_is_read_by_its_first_character():
 def test_a_feed_of_another_language_keeps_it():
     with web_server({"/feed": Answer(body=RSS)}) as server:
         assert read(server).posts[0].language == "es-mx"
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "page"),
+    [
+        pytest.param(
+            b"Warning: x<br>" + RSS,
+            "text/html",
+            False,
+            id="a feed that goes by text/html, after junk",
+        ),
+        pytest.param(
+            b"<?xml version='1.0'?><!DOCTYPE html><html>", "application/xml", True, id="XHTML"
+        ),
+        pytest.param(
+            RSS.replace(b">x<", b"><![CDATA[<html><body>x]]><"), "", False, id="a feed of pages"
+        ),
+        pytest.param(b"Not found", "text/html; charset=utf-8", True, id="by its name"),
+        pytest.param(b'{"a": "<html>"}', "text/html", False, id="JSON"),
+    ],
+)
+def test_pages_and_feeds_are_told_apart_by_what_they_hold(body, kind, page):
+    fetched = Fetched(
+        status=200, url="https://blog.example/", body=body, headers={"Content-Type": kind}
+    )
+    assert is_page(fetched) == page
 
 
 def test_feeds_are_found_best_first():
