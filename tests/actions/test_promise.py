@@ -86,7 +86,15 @@ def test_a_blog_and_a_readers_file_become_a_digest_each_in_eight_commands(
 
     dateline("init", "press", "--from", blog.url, folder=tmp_path)
     dateline("poll")
-    dateline("subscribers", "import", "../readers.csv", "--newsletter", "daily", "--consent", "FeedBurner")
+    dateline(
+        "subscribers",
+        "import",
+        "../readers.csv",
+        "--newsletter",
+        "daily",
+        "--consent",
+        "FeedBurner",
+    )
     dateline("issues", "compose", "daily", "--latest", "5")
     dateline("issues", "test", "1", "editor@example.org")
     dateline("issues", "release", "1", "--yes")
