@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from feeds.files import write_atomically
 from posts.model import Change
 
 _VERSION = 1
@@ -69,7 +68,7 @@ def read_build_state(path: Path) -> BuildState:
 
 
 def write_build_state(path: Path, state: BuildState) -> None:
-    """Writes the state in one step."""
+    """Writes the state in one step. Not synced: what a power cut leaves is this, the one before, or none."""
     stored = {
         "version": _VERSION,
         "line": state.line,
@@ -84,4 +83,6 @@ def write_build_state(path: Path, state: BuildState) -> None:
             for slug, feed in state.feeds.items()
         },
     }
-    write_atomically(path, json.dumps(stored, ensure_ascii=False).encode())
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(json.dumps(stored, ensure_ascii=False), encoding="utf-8")
+    temporary.replace(path)

@@ -28,7 +28,10 @@ def write_document(path: Path, body: bytes, changed: datetime) -> bool:
 
 
 def write_atomically(path: Path, body: bytes, *, time: datetime | None = None) -> None:
-    """Replaces the file: a reader sees the old bytes or the new ones, and a crash leaves one of the two."""
+    """Replaces the file: a reader sees the old bytes or the new ones, and a crash or a power cut leaves one of the two.
+
+    The folder is not synced: after a power cut the old file may be back, and the next build sees that by its mark.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp")
     with temporary.open("wb") as file:
@@ -38,15 +41,6 @@ def write_atomically(path: Path, body: bytes, *, time: datetime | None = None) -
     if time is not None:
         os.utime(temporary, (time.timestamp(), time.timestamp()))
     temporary.replace(path)
-
-
-def sync_folder(folder: Path) -> None:
-    """Makes the renames inside a folder survive a power cut; once a build, not once a file."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def file_mark(path: Path) -> tuple[int, int] | None:

@@ -20,7 +20,7 @@ from feeds.build_state import (
 )
 from feeds.document import NEVER, build_document, document_updated
 from feeds.entry import ENTRY_VERSION, render_entry
-from feeds.files import file_mark, sync_folder, write_document
+from feeds.files import file_mark, write_document
 from feeds.fragments import Fragments, fragment_stamp
 from feeds.opml import OPML_PATH, build_opml
 from feeds.spec import MEDIA_TYPES, Feed, FeedSettings, feed_id, feed_paths, list_feeds
@@ -100,9 +100,6 @@ def publish_feeds(
         kept: Mapping[str, FeedState] = built
     else:
         kept = {**state.feeds, **built}
-    if done.written or done.removed:
-        sync_folder(outlet.public / "feeds")
-        sync_folder(outlet.public)
     line = line_text(journal.find_change(conn, head))
     new_state = BuildState(line=line, newest=head, feeds=kept)
     if new_state != state:

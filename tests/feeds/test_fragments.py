@@ -1,5 +1,6 @@
 """Kept entries: used while everything that they are made of is the same."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -88,3 +89,13 @@ def test_a_file_that_breaks_later_is_begun_anew(tmp_path: Path) -> None:
         assert fragments.find({str(number): b"s" for number in range(2000)}) == {}
         fragments.save([("a", b"s", ENTRY)])
         assert fragments.find({"a": b"s"}) == {"a": ENTRY}
+
+
+def test_a_torn_entry_is_not_used(tmp_path: Path) -> None:
+    path = tmp_path / "fragments.db"
+    with closing(Fragments(path)) as fragments:
+        fragments.save([("a", b"s", ENTRY), ("b", b"s", ENTRY)])
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE fragments SET rss = x'00' WHERE guid = 'a'")
+    with closing(Fragments(path)) as fragments:
+        assert fragments.find({"a": b"s", "b": b"s"}) == {"b": ENTRY}
