@@ -204,7 +204,11 @@ def save_due_time(
         "upto": upto,
         "at": now,
     }
-    made = conn.execute(insert_into(conn, due_times).values(values).on_conflict_do_nothing())
+    made = conn.execute(
+        insert_into(conn, due_times).values(values).on_conflict_do_nothing(),
+        # without it the row count of an INSERT is -1 on PostgreSQL
+        execution_options={"preserve_rowcount": True},
+    )
     return made.rowcount == 1
 
 

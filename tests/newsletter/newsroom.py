@@ -25,7 +25,7 @@ from posts.model import Content, IncomingPost
 from posts.reconcile import decision
 from posts.settings import Site
 
-START = datetime(2026, 9, 1, 12, 0, tzinfo=UTC)
+START = datetime(2026, 9, 1, 15, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)

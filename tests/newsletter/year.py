@@ -347,7 +347,8 @@ class Verdict:
 
 
 _ALLOWED = {
-    "left": {Reason.NOT_SUBSCRIBED, Reason.POSITION},
+    # who left and came back may have been in an issue that was then cancelled
+    "left": {Reason.NOT_SUBSCRIBED, Reason.POSITION, Reason.CANCELLED},
     "paused": {Reason.PAUSED, Reason.NOT_SUBSCRIBED, Reason.POSITION},
     "cancelled": {Reason.CANCELLED},
     "suppressed": {Reason.SUPPRESSED},
