@@ -225,7 +225,8 @@ def _header_texts(
 def _is_zone(name: str) -> bool:
     try:
         ZoneInfo(name.strip())
-    except (KeyError, OSError, ValueError):  # unknown; a folder of the zone database; a hostile name
+    # unknown; a folder of the zone database; a hostile name
+    except (KeyError, OSError, ValueError):
         return False
     return True
 

@@ -20,7 +20,9 @@ _WEEKDAYS = frozenset(["mon", "tue", "wed", "thu", "fri", "sat", "sun"])
 _MONTHS = frozenset(
     ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 )
-_ZONES = frozenset("ut utc gmt z est edt cst cdt mst mdt pst pdt".split())  # RFC 822 5.1, and UTC
+_ZONES = frozenset(
+    ["ut", "utc", "gmt", "z", "est", "edt", "cst", "cdt", "mst", "mdt", "pst", "pdt"]
+)  # RFC 822 5.1, and UTC
 _FIRST_YEAR, _LAST_YEAR = 1000, 2999
 
 

@@ -17,4 +17,5 @@ def _parser() -> MarkdownIt:
 
 def render_markdown(markdown: str) -> str:
     """The raw HTML of `markdown`. HTML in it goes through untouched, so the result is as hostile as the text."""
-    return _parser().render(markdown)
+    html: str = _parser().render(markdown)
+    return html

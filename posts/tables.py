@@ -76,7 +76,9 @@ posts = sa.Table(
     sa.Column("source_text", sa.Text, nullable=False),
     sa.UniqueConstraint("source", "external_id"),
     sa.Index(None, "status", "published", "id"),
-    sa.Index(None, "status", "fault", "language"),  # which languages there are, without a row a post
+    sa.Index(
+        None, "status", "fault", "language"
+    ),  # which languages there are, without a row a post
 )
 
 """`withdrawn_by`: source (its file is gone or a draft again) or hand. `missing_polls` counts the polls in a row that
