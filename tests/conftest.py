@@ -1,4 +1,4 @@
-"""Fixtures that every folder uses: both databases, built by the real migrations."""
+"""Fixtures that every folder uses: both databases, with all tables."""
 
 import os
 import uuid
