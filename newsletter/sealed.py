@@ -19,6 +19,7 @@ class _Sealed:
     edition: LoadedEdition
     date: datetime
     seal: str
+    dot_free: bool
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,15 +59,18 @@ class Messages:
             edition = load_edition(
                 row.program, _parts(conn, issue, row.program), language=row.language, seal=row.seal
             )
-            self._held[issue, row.edition] = _Sealed(edition, row.date, row.seal)
+            self._held[issue, row.edition] = _Sealed(
+                edition, row.date, row.seal, _is_dot_free(edition)
+            )
 
     def forget(self, issue: int) -> None:
         """Lets go of an issue's editions."""
         for key in [key for key in self._held if key[0] == issue]:
             self._held.pop(key, None)
 
-    def build(self, delivery: Delivery) -> bytes:
-        """The message of one delivery; raises HeaderError for an address that cannot stand in a header."""
+    def build(self, delivery: Delivery) -> tuple[bytes, bool]:
+        """The message of one delivery, and whether it is known that no line of it begins with a dot; raises
+        HeaderError for an address that cannot stand in a header."""
         sealed = self._held[delivery.issue, delivery.edition]
         recipient = Recipient(
             subscriber=delivery.subscriber,
@@ -77,7 +81,7 @@ class Messages:
             since=delivery.since,
             language=delivery.language,
         )
-        return build_message(
+        body = build_message(
             sealed.edition,
             recipient,
             issue_id=delivery.issue,
@@ -87,6 +91,19 @@ class Messages:
             from_domain=self.from_domain,
             zone=self.zone,
         )
+        return body, sealed.dot_free
+
+
+def _is_dot_free(edition: LoadedEdition) -> bool:
+    """True when no line of any message of this edition begins with a dot: looked up once in what is the same for all.
+
+    Personal fields do not begin with a dot, nor do the lines they are broken into (quoted_printable.py); but an
+    address in a header may, and must stand behind the header's name.
+    """
+    if any(piece.startswith(b".") or b"\n." in piece for piece in edition.pieces):
+        return False
+    in_headers = (place for place, name in edition.holes if "." not in name)
+    return not any(edition.pieces[place - 1].endswith(b"\n") for place in in_headers)
 
 
 def _parts(conn: sa.Connection, issue: int, program: Iterable[int | str]) -> dict[int, bytes]:

