@@ -49,13 +49,14 @@ class DeliveryProgram:
         self._watcher.start()
 
     def stop(self, *, grace_s: float) -> int | None:
-        """Asks the program to end by closing its standard input, waits, then kills it; gives its exit code."""
+        """Asks the program to end in good order by a signal, waits, then kills it; gives its exit code."""
         self._stopping.set()
         with self._lock:
             process = self._process
         if process is None:
             return None
         code = _ended(process, grace_s=grace_s)
+        _close_input(process)
         self._watcher.join(timeout=5)
         return code
 
@@ -90,9 +91,10 @@ class DeliveryProgram:
 
 
 def _ended(process: subprocess.Popen[bytes], *, grace_s: float) -> int:
+    # The signal first: input that closes means that the daemon has died, and then little time is left to end in.
     steps: list[tuple[Callable[[], None], float]] = [
-        (lambda: _close_input(process), grace_s),
-        (process.terminate, 2.0),
+        (process.terminate, grace_s),
+        (lambda: _close_input(process), 2.0),
         (process.kill, 5.0),
     ]
     for step, wait_s in steps:

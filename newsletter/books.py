@@ -7,6 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from newsletter.ledger import UNSETTLED
+from newsletter.resealing import repoint_deliveries
 from newsletter.tables import batches, deliveries, doubts, issues, subscribers
 from posts.errors import NotFound
 
@@ -237,6 +238,7 @@ def requeue_failed(conn: sa.Connection, issue_id: int, now: datetime) -> int:
         )
     ).rowcount
     if again:
+        repoint_deliveries(conn, issue_id, now)
         _reopen(conn, issue_id)
     return again
 
@@ -265,6 +267,7 @@ def resolve_doubts(
         .values(settled="resent by hand" if resend else "taken as sent by hand")
     )
     if resend:
+        repoint_deliveries(conn, issue_id, now)
         _reopen(conn, issue_id)
     return len(found)
 

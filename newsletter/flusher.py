@@ -110,14 +110,11 @@ class Flusher:
     def look(self) -> Answer:
         """What there is to do, without a word written unless a lease lapsed or an issue's books are even."""
         try:
+            self._reseal()
             with reading(self.engine) as conn:
                 waiting = leases.find_waiting(conn, self.clock(), self.in_doubt, self.only)
-                withdrawn = leases.list_withdrawn(conn) if self.reseal is not None else []
             if waiting.lapsed:
                 self.recover(everyone=False)
-            for issue in withdrawn:
-                assert self.reseal is not None
-                self.reseal(issue)
             answer = Answer(waiting=waiting)
             if waiting.even and time.monotonic() - self._evened > _EVEN_EVERY_S:
                 # an issue that waits for a person looks even every time; asking costs a walk over its deliveries
@@ -127,6 +124,15 @@ class Flusher:
         except _DATABASE_TROUBLE as error:
             return Answer(failed=f"the database failed: {type(error).__name__}: {_short(error)}")
         return answer
+
+    def _reseal(self) -> None:
+        """Before it is asked what is due: a run by hand would end, since of such an issue nothing is."""
+        if self.reseal is None:
+            return
+        with reading(self.engine) as conn:
+            withdrawn = leases.list_withdrawn(conn)
+        for issue in withdrawn:
+            self.reseal(issue)
 
     def _write(self, conn: sa.Connection, request: Request, answer: Answer) -> None:
         now = self.clock()

@@ -125,9 +125,13 @@ def list_released(conn: sa.Connection, newsletter: str) -> list[Issue]:
     return [_issue(row) for row in conn.execute(query.order_by(_I.released, _I.id))]
 
 
-def find_last_released(conn: sa.Connection, newsletter: str) -> Issue | None:
-    """The issue of a newsletter that was released last, or None."""
+def find_last_released(
+    conn: sa.Connection, newsletter: str, *, before: datetime | None = None
+) -> Issue | None:
+    """The issue of a newsletter that was released last (`before` a moment), or None."""
     query = _query().where(_I.newsletter == newsletter, _I.released.is_not(None))
+    if before is not None:
+        query = query.where(_I.released < before)
     row = conn.execute(query.order_by(_I.released.desc(), _I.id.desc()).limit(1)).one_or_none()
     return _issue(row) if row else None
 
@@ -302,7 +306,9 @@ def list_edition_posts(conn: sa.Connection, issue_id: int) -> dict[int, list[int
 
 def list_subjects(conn: sa.Connection, issue_id: int) -> dict[str, str]:
     """The subject of a released issue by language, that of readers in step."""
-    query = sa.select(editions.c.language, editions.c.subject).where(editions.c.issue == issue_id)
+    query = sa.select(editions.c.language, editions.c.subject).where(
+        editions.c.issue == issue_id, editions.c.replaced_by.is_(None)
+    )
     subjects: dict[str, str] = {}
     for language, subject in conn.execute(query.order_by(editions.c.edition)):
         subjects.setdefault(language, subject)
@@ -310,9 +316,10 @@ def list_subjects(conn: sa.Connection, issue_id: int) -> dict[str, str]:
 
 
 def list_seals(conn: sa.Connection, issue_id: int) -> list[tuple[str, tuple[int | str, ...], str]]:
-    """Language, program and seal of each edition of a released issue, in order."""
+    """Language, program and seal of each edition of a released issue that stands, in order."""
     columns = (editions.c.language, editions.c.program, editions.c.seal)
-    query = sa.select(*columns).where(editions.c.issue == issue_id).order_by(editions.c.edition)
+    mine = (editions.c.issue == issue_id) & editions.c.replaced_by.is_(None)
+    query = sa.select(*columns).where(mine).order_by(editions.c.edition)
     return [(language, tuple(program), seal) for language, program, seal in conn.execute(query)]
 
 

@@ -26,6 +26,7 @@ from newsletter.tables import (
     batches,
     deliveries,
     doubts,
+    editions,
     issues,
     notices,
     subscribers,
@@ -209,7 +210,10 @@ def list_deliveries(
             deliveries.c.number,
             deliveries.c.subscription,
             deliveries.c.subscriber,
-            deliveries.c.edition,
+            # one in doubt has the edition that went out; a repeat is of the one that stands
+            sa.func.coalesce(sa.func.nullif(editions.c.replaced_by, 0), deliveries.c.edition).label(
+                "edition"
+            ),
             deliveries.c.state,
             deliveries.c.attempts,
             deliveries.c.first_refused,
@@ -222,6 +226,10 @@ def list_deliveries(
         )
         .outerjoin(subscribers, subscribers.c.id == deliveries.c.subscriber)
         .outerjoin(subscriptions, subscriptions.c.id == deliveries.c.subscription)
+        .outerjoin(
+            editions,
+            (editions.c.issue == deliveries.c.issue) & (editions.c.edition == deliveries.c.edition),
+        )
         .where(deliveries.c.issue == batch.issue)
         .where(deliveries.c.number.between(batch.first, batch.last))
         .where(_may_be_sent(now, in_doubt))

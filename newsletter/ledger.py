@@ -18,8 +18,10 @@ from newsletter.tables import (
     batches,
     deliveries,
     doubts,
+    editions,
     issue_posts,
     issues,
+    reseals,
     subscribers,
     subscriptions,
 )
@@ -157,11 +159,21 @@ def _flush_unnamed(conn: sa.Connection, work: Work, now: datetime, until: dateti
     return Flushed(standing=Standing.LOST)
 
 
+def read_upto() -> sa.ColumnElement[int]:
+    """How far the journal was read for an issue (a row of `issues`): when it was sealed, or last sealed anew."""
+    last = sa.select(sa.func.max(reseals.c.upto)).where(reseals.c.issue == issues.c.id)
+    return sa.func.coalesce(last.correlate(issues).scalar_subquery(), issues.c.sealed_at)
+
+
+def is_withdrawal_of(after: int | sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
+    """A line of the journal behind `after` that takes a post back."""
+    return (journal.c.kind == ChangeKind.WITHDRAWN.value) & (journal.c.number > after)
+
+
 WITHDRAWN_SINCE_SEALED = (
     sa.select(journal.c.number)
     .join(issue_posts, issue_posts.c.post == journal.c.post)
-    .where(issue_posts.c.issue == issues.c.id)
-    .where(journal.c.kind == ChangeKind.WITHDRAWN.value, journal.c.number > issues.c.sealed_at)
+    .where(issue_posts.c.issue == issues.c.id, is_withdrawal_of(read_upto()))
     .correlate(issues)
     .exists()
 )
@@ -187,6 +199,8 @@ _WRITE = (
         UNSETTLED,
     )
     .values(
+        # what went out: an answer that comes late may be about an edition that was replaced since
+        edition=sa.bindparam("r_edition"),
         state=sa.bindparam("r_state"),
         reason=sa.bindparam("r_reason"),
         code=sa.bindparam("r_code"),
@@ -246,6 +260,7 @@ def _row_of(result: Result, now: datetime) -> dict[str, object]:
     return {
         "r_issue": result.delivery.issue,
         "r_number": result.delivery.number,
+        "r_edition": result.delivery.edition,
         "r_state": verdict.state,
         "r_reason": verdict.reason,
         "r_code": verdict.code,
@@ -268,15 +283,22 @@ def _exclude(conn: sa.Connection, work: Work, now: datetime) -> dict[int, str]:
             UNSETTLED.label("is_open"),
             subscribers.c.id.label("subscriber"),
             subscriptions.c.status,
+            (editions.c.replaced_by == 0).label("is_empty"),
         )
         .outerjoin(subscribers, subscribers.c.id == deliveries.c.subscriber)
         .outerjoin(subscriptions, subscriptions.c.id == deliveries.c.subscription)
+        .outerjoin(
+            editions,
+            (editions.c.issue == deliveries.c.issue) & (editions.c.edition == deliveries.c.edition),
+        )
         .where(deliveries.c.issue == work.batch.issue, deliveries.c.number.in_(list(wanted)))
     ).all()
     hashes = suppressed_hashes(conn, (delivery.address_hash for delivery in work.wanted))
     found: dict[int, str] = {}
     for row in rows:
         reason = _why_not(row.subscriber, row.status, wanted[row.number].address_hash in hashes)
+        if reason is None and row.is_empty:
+            reason = "withdrawn"
         if not row.is_open:
             found[row.number] = "settled"
         elif reason is not None:
@@ -286,6 +308,15 @@ def _exclude(conn: sa.Connection, work: Work, now: datetime) -> dict[int, str]:
                 .where(deliveries.c.issue == work.batch.issue, deliveries.c.number == row.number)
                 .values(state="excluded", reason=reason, not_before=None, at=now)
             )
+            if wanted[row.number].doubted:
+                conn.execute(
+                    _SETTLE_DOUBT,
+                    {
+                        "r_issue": work.batch.issue,
+                        "r_number": row.number,
+                        "r_settled": f"not sent again: {reason}",
+                    },
+                )
     return found
 
 

@@ -142,8 +142,24 @@ editions = sa.Table(
     sa.Column("program", sa.JSON, nullable=False),
     sa.Column("seal", sa.Text, nullable=False),
     sa.Column("web_html", sa.Text, nullable=False),
+    sa.Column("replaced_by", sa.Integer),
 )
-"""`program` is the message as a list: an integer names a sealed part, a string a personal field (segments.py)."""
+"""`replaced_by`: the edition in its place since the issue was sealed anew, 0 where nothing was left, NULL while it
+stands; a delivery that was sent keeps the one that went out. `program` is the message as a list: an integer names a sealed part, a string a personal field (segments.py)."""
+
+reseals = sa.Table(
+    "reseals",
+    metadata,
+    sa.Column("issue", sa.Integer, sa.ForeignKey("issues.id"), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("line", sa.Integer, nullable=False),
+    sa.Column("upto", sa.Integer, nullable=False),
+    sa.Column("former_seal", sa.Text, nullable=False),
+    sa.Column("seal", sa.Text, nullable=False),
+    sa.Column("at", UTCDateTime, nullable=False),
+)
+"""Each time that an issue was sealed anew (DESIGN.md 8.4): both seals, the journal's `line` between them, and the
+number `upto` which the journal was read to. `issues.sealed_at` stays: what the issue held then, it has held."""
 
 sealed_parts = sa.Table(
     "sealed_parts",

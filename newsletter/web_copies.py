@@ -22,6 +22,7 @@ def list_web_copies(conn: sa.Connection, issue_id: int) -> list[WebCopy]:
     query = (
         sa.select(editions.c.language, editions.c.subject, editions.c.posts, editions.c.web_html)
         .where(editions.c.issue == issue_id, editions.c.web_html != "")
+        .where(editions.c.replaced_by.is_(None))
         .order_by(editions.c.edition)
     )
     fullest: dict[str, WebCopy] = {}

@@ -17,6 +17,7 @@ import structlog
 import uvloop
 
 from dateline.actions.relay import build_transport, rate_of, refuse_dead_links, refuse_open_talk
+from dateline.actions.release import reseal
 from dateline.deliver_lock import DeliverLock
 from dateline.press import Press
 from newsletter.books import count_open, list_open_books
@@ -26,7 +27,7 @@ from newsletter.runs import Counts, Pace, State
 from newsletter.sealed import Messages
 from newsletter.sender import Sender
 from posts.database import open_engine, reading
-from posts.errors import Refused
+from posts.errors import DatelineError, Refused
 
 __all__ = [
     "DeliverResult",
@@ -223,6 +224,7 @@ def _send(
             lease=LEASE,
             in_doubt=mail.in_doubt,
             only=issue,
+            reseal=lambda withdrawn: _reseal(press, withdrawn),
         )
         taken = flusher.recover(everyone=engine.dialect.name == "sqlite")
         if taken:
@@ -231,6 +233,14 @@ def _send(
             return runner.run(_run(press, flusher, stop, enough, grace_s))
     finally:
         engine.dispose()
+
+
+def _reseal(press: Press, issue: int) -> None:
+    """Seals an issue anew; where that fails it stands still, and the others go on."""
+    try:
+        reseal(press, issue)
+    except DatelineError as error:
+        log.error("issue could not be sealed anew", issue=issue, why=str(error))
 
 
 async def _run(

@@ -17,6 +17,7 @@ from newsletter.issues import Issue, IssueStatus
 from newsletter.message import Recipient, build_message, load_edition
 from newsletter.notices import queue_notice
 from newsletter.release import Release, release_issue
+from newsletter.resealing import Resealed, reseal_issue
 from posts.database import reading, writing
 from posts.errors import DatelineError, Refused
 
@@ -69,6 +70,28 @@ def release(press: Press, issue_id: int) -> Released:
         excluded=made.excluded,
         editions=made.editions,
     )
+    return made
+
+
+def reseal(press: Press, issue_id: int) -> Resealed | None:
+    """Seals an issue that is being sent anew, without what was withdrawn since (DESIGN.md 8.4).
+
+    None where there is nothing to do or its batches are in somebody's hands. The delivery program calls it.
+    """
+    with reading(press.engine) as conn:
+        newsletter = find_newsletter(press, issues.get_issue(conn, issue_id).newsletter)
+    made = reseal_issue(
+        press.engine, newsletter, issue_id, seal=build_sealer(press), now=press.clock()
+    )
+    if made is not None:
+        log.warning(
+            "issue sealed anew",
+            issue=issue_id,
+            newsletter=newsletter.slug,
+            journal_number=made.line,
+            editions=made.editions,
+            excluded=made.excluded,
+        )
     return made
 
 

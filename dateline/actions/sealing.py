@@ -61,5 +61,5 @@ def _next_due(press: Press, newsletter: NewsletterSettings, issue: Issue) -> dat
 def _previous_subjects(press: Press, issue: Issue) -> dict[str, str] | None:
     """What the newsletter's last issue was called, by language: mail programs thread equal subjects (digest.md)."""
     with reading(press.engine) as conn:
-        last = issues.find_last_released(conn, issue.newsletter)
+        last = issues.find_last_released(conn, issue.newsletter, before=issue.released)
         return issues.list_subjects(conn, last.id) if last else None

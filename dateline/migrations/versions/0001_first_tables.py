@@ -274,6 +274,7 @@ def upgrade() -> None:
         sa.Column("program", sa.JSON(), nullable=False),
         sa.Column("seal", sa.Text(), nullable=False),
         sa.Column("web_html", sa.Text(), nullable=False),
+        sa.Column("replaced_by", sa.Integer(), nullable=True),
         sa.ForeignKeyConstraint(["issue"], ["issues.id"], name=op.f("fk_editions_issue")),
         sa.PrimaryKeyConstraint("issue", "edition", name=op.f("pk_editions")),
     )
@@ -312,6 +313,18 @@ def upgrade() -> None:
     )
     op.create_index(
         op.f("ix_post_labels_kind_name_post"), "post_labels", ["kind", "name", "post"], unique=False
+    )
+    op.create_table(
+        "reseals",
+        sa.Column("issue", sa.Integer(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("line", sa.Integer(), nullable=False),
+        sa.Column("upto", sa.Integer(), nullable=False),
+        sa.Column("former_seal", sa.Text(), nullable=False),
+        sa.Column("seal", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["issue"], ["issues.id"], name=op.f("fk_reseals_issue")),
+        sa.PrimaryKeyConstraint("issue", "number", name=op.f("pk_reseals")),
     )
     op.create_table(
         "revisions",
