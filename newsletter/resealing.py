@@ -197,7 +197,8 @@ def _list_standing(conn: sa.Connection, issue_id: int, gone: set[int]) -> list[_
 def _posts_as_sealed(conn: sa.Connection, issue_id: int, wanted: set[int]) -> dict[int, Post]:
     """Posts at the revision that was sealed: what is left of a released issue is frozen."""
     query = sa.select(issue_posts.c.post, issue_posts.c.revision)
-    revisions = dict(conn.execute(query.where(issue_posts.c.issue == issue_id)).tuples().fetchall())
+    rows = conn.execute(query.where(issue_posts.c.issue == issue_id)).all()
+    revisions = {row.post: row.revision for row in rows}
     found = store.list_by_ids(conn, sorted(wanted))
     return {
         id_: post
