@@ -44,7 +44,9 @@ def suppress_hash(
     else:
         from sqlalchemy.dialects.sqlite import insert  # type: ignore[assignment]  # the same call on both
     statement = insert(suppressions).values(values).on_conflict_do_nothing()
-    return conn.execute(statement).rowcount == 1
+    # the row is asked for: on PostgreSQL the row count of this statement is -1
+    added = conn.execute(statement.returning(suppressions.c.address_hash))
+    return added.one_or_none() is not None
 
 
 def is_suppressed(conn: sa.Connection, keys: Keys, address: str) -> bool:
