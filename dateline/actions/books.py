@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from dateline.press import Press
 from newsletter import books as store
 from newsletter.books import Books, Doubt, Line
+from newsletter.resealing import list_reseals
 from posts.database import reading, writing
 from posts.errors import NotFound
 
@@ -23,13 +24,15 @@ class ErrorGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """The books of an issue, its refusals by code, and every delivery that was ever in doubt."""
+    """The books of an issue, its refusals by code, and every delivery that was ever in doubt. `sealed_anew`: each time
+    that a post was withdrawn from it, the seal before, the number of the journal, the seal after."""
 
     issue: int
     books: Books
     errors: tuple[ErrorGroup, ...] = ()
     in_doubt: tuple[Line, ...] = ()
     doubts: tuple[Doubt, ...] = ()
+    sealed_anew: tuple[tuple[str, int, str], ...] = ()
 
 
 def report(press: Press, issue_id: int) -> Report:
@@ -41,6 +44,7 @@ def report(press: Press, issue_id: int) -> Report:
             errors=group_errors(store.list_refusals(conn, issue_id)),
             in_doubt=tuple(store.list_in_doubt(conn, issue_id)),
             doubts=tuple(store.list_doubts(conn, issue_id)),
+            sealed_anew=tuple(list_reseals(conn, issue_id)),
         )
 
 
