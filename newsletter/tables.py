@@ -172,7 +172,7 @@ sealed_parts = sa.Table(
 deliveries = sa.Table(
     "deliveries",
     metadata,
-    sa.Column("issue", sa.Integer, sa.ForeignKey("issues.id"), primary_key=True),
+    sa.Column("issue", sa.Integer, primary_key=True),
     sa.Column("number", sa.Integer, primary_key=True),
     sa.Column("subscription", sa.Integer, nullable=False, index=True),
     sa.Column("subscriber", sa.Integer, nullable=False, index=True),
@@ -191,7 +191,8 @@ deliveries = sa.Table(
 """`number` runs from 1 to `issues.recipients`. `state` is NULL until there is a result: then queued or leased is
 what its batch is (DESIGN.md 2); else sent, deferred, failed, excluded, in doubt. `after` is the journal number the
 reader's edition starts behind (his position, else the issue's start); NULL for a special issue.
-`subscriber` and `subscription` have no foreign key: an erased reader's deliveries keep number and state."""
+`subscriber` and `subscription` have no foreign key: an erased reader's deliveries keep number and state. `issue` has
+none either: issues are never deleted, and PostgreSQL looked each row's up (a release to 100,000 took 5.0 s, now 1.5)."""
 
 batches = sa.Table(
     "batches",

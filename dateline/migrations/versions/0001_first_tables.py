@@ -12,6 +12,29 @@ depends_on = None
 def upgrade() -> None:
     """First tables."""
     op.create_table(
+        "deliveries",
+        sa.Column("issue", sa.Integer(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("subscription", sa.Integer(), nullable=False),
+        sa.Column("subscriber", sa.Integer(), nullable=False),
+        sa.Column("edition", sa.Integer(), nullable=True),
+        sa.Column("after", sa.Integer(), nullable=True),
+        sa.Column("state", sa.Text(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("code", sa.Integer(), nullable=True),
+        sa.Column("reply", sa.Text(), nullable=True),
+        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("first_refused", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("not_before", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("issue", "number", name=op.f("pk_deliveries")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(op.f("ix_deliveries_subscriber"), "deliveries", ["subscriber"], unique=False)
+    op.create_index(
+        op.f("ix_deliveries_subscription"), "deliveries", ["subscription"], unique=False
+    )
+    op.create_table(
         "doubts",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("issue", sa.Integer(), nullable=False),
@@ -239,30 +262,6 @@ def upgrade() -> None:
     )
     op.create_index(
         op.f("ix_batches_finished_due_issue"), "batches", ["finished", "due", "issue"], unique=False
-    )
-    op.create_table(
-        "deliveries",
-        sa.Column("issue", sa.Integer(), nullable=False),
-        sa.Column("number", sa.Integer(), nullable=False),
-        sa.Column("subscription", sa.Integer(), nullable=False),
-        sa.Column("subscriber", sa.Integer(), nullable=False),
-        sa.Column("edition", sa.Integer(), nullable=True),
-        sa.Column("after", sa.Integer(), nullable=True),
-        sa.Column("state", sa.Text(), nullable=True),
-        sa.Column("reason", sa.Text(), nullable=True),
-        sa.Column("code", sa.Integer(), nullable=True),
-        sa.Column("reply", sa.Text(), nullable=True),
-        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("first_refused", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("not_before", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(["issue"], ["issues.id"], name=op.f("fk_deliveries_issue")),
-        sa.PrimaryKeyConstraint("issue", "number", name=op.f("pk_deliveries")),
-        sqlite_with_rowid=False,
-    )
-    op.create_index(op.f("ix_deliveries_subscriber"), "deliveries", ["subscriber"], unique=False)
-    op.create_index(
-        op.f("ix_deliveries_subscription"), "deliveries", ["subscription"], unique=False
     )
     op.create_table(
         "editions",
