@@ -104,7 +104,10 @@ class Conversation:
         """Goes on after a reply; raises Disorder where nobody waits for it or the relay takes its leave (421)."""
         if not self._expected:
             raise Disorder(f"a reply that nobody waited for: {reply.code} {reply.text[:80]}")
-        phase, slot = self._expected.popleft()
+        phase, slot = self._expected[0]
+        if not _fits(phase, reply.code):
+            raise Disorder(f"a reply that fits nothing that was said: {reply.code}")
+        self._expected.popleft()
         chunks: list[bytes] = []
         if slot is not None and phase is not None:
             self._answer(phase, slot, reply, chunks)
@@ -260,6 +263,11 @@ def unfit(parcel: Parcel, offer: Offer) -> Outcome | None:
             text=f"5.3.4 the message has {len(parcel.body)} bytes, the relay takes {offer.size}",
         )
     return None
+
+
+def _fits(phase: Phase | None, code: int) -> bool:
+    """True when `code` can be an answer to `phase` at all; where not, replies and commands have come apart."""
+    return code >= 400 or (code == 354 if phase is Phase.DATA else 200 <= code <= 299)
 
 
 def _needs_utf8(parcel: Parcel) -> bool:

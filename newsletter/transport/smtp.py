@@ -233,8 +233,12 @@ class SmtpConnection(asyncio.Protocol):
         if self._transport is None or self.talk is None or self.talk.is_idle:
             return
         unwritten = self._transport.get_write_buffer_size()
+        limits = self._relay.timeouts
         if unwritten and unwritten != self._unwritten:
-            self._deadline = max(self._deadline, now + self._relay.timeouts.block)
+            self._deadline = now + limits.block
+        elif self._unwritten and not unwritten:
+            # the time for an answer begins when the last byte has left, or a slow line would make duplicates
+            self._deadline = now + limits.of(self.talk.phase or Phase.MAIL)
         self._unwritten = unwritten
         if now >= self._deadline:
             self.abort("no answer in time")
