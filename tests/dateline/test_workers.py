@@ -12,6 +12,20 @@ from dateline.workers import DeliveryProgram
 
 _WAITS = "import sys; sys.stdin.read()"
 _WRITES_AND_DIES = "import sys; open(sys.argv[1], 'a').write('x'); sys.exit(3)"
+_ENDS_IN_GOOD_ORDER = """
+import select, signal, sys
+log = open(sys.argv[1], "w")
+asked = []
+signal.signal(signal.SIGTERM, lambda *_: asked.append(1))
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+log.write("up"); log.flush()
+signal.sigtimedwait([signal.SIGTERM], 30)
+log.write(", asked")
+closed = bool(select.select([sys.stdin], [], [], 0.3)[0])
+log.write(", input closed" if closed else ", input open")
+log.close()
+"""
+_HEARS_ITS_INPUT_ONLY = "import signal, sys; signal.signal(15, signal.SIG_IGN); sys.stdin.read()"
 _DEAF = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
 
 
@@ -22,6 +36,12 @@ def _becomes(condition: Callable[[], bool], within_s: float = 10.0) -> bool:
             return False
         time.sleep(0.01)
     return True
+
+
+def _ignores_sigterm(pid: int | None) -> bool:
+    status = Path(f"/proc/{pid}/status").read_text()
+    (line,) = [line for line in status.splitlines() if line.startswith("SigIgn:")]
+    return bool(int(line.split()[1], 16) & 1 << (signal.SIGTERM - 1))
 
 
 def _runs(pid: int) -> bool:
@@ -57,11 +77,25 @@ def test_the_pauses_grow_so_that_a_broken_program_is_no_storm(tmp_path: Path) ->
     assert log.read_text() == "x"
 
 
-def test_a_stop_closes_standard_input_and_the_program_ends_by_itself() -> None:
-    program = DeliveryProgram([sys.executable, "-c", _WAITS])
+def test_a_stop_is_a_signal_and_standard_input_stays_open_for_as_long_as_the_program_needs(
+    tmp_path: Path,
+) -> None:
+    # closed input means that the daemon has died, and then there is no time to end in good order
+    log = tmp_path / "log"
+    program = DeliveryProgram([sys.executable, "-c", _ENDS_IN_GOOD_ORDER, str(log)])
+    program.start()
+    assert _becomes(log.exists)
+    assert program.stop(grace_s=20) == 0
+    assert log.read_text() == "up, asked, input open"
+
+
+def test_a_program_that_hears_no_signal_ends_when_its_input_closes() -> None:
+    program = DeliveryProgram([sys.executable, "-c", _HEARS_ITS_INPUT_ONLY])
     program.start()
     assert _becomes(lambda: program.pid is not None)
-    assert program.stop(grace_s=10) == 0
+    pid = program.pid
+    assert _becomes(lambda: _ignores_sigterm(pid))
+    assert program.stop(grace_s=0.1) == 0
 
 
 def test_a_program_that_will_not_end_is_killed() -> None:
