@@ -11,7 +11,7 @@ from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, JobExec
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from dateline.actions.build import build
+from dateline.actions.build import build_on_change
 from dateline.actions.clean_up import clean_up
 from dateline.actions.compose import tick
 from dateline.actions.poll import poll_due
@@ -34,7 +34,7 @@ def list_jobs(press: Press) -> tuple[Job, ...]:
     """The daemon's jobs. Each may run at any moment, in any process, twice: the rows decide (DESIGN.md 9)."""
     return (
         Job(name="poll", every=timedelta(seconds=10), action=lambda: poll_due(press)),
-        Job(name="build", every=timedelta(seconds=10), action=lambda: build(press)),
+        Job(name="build", every=timedelta(seconds=10), action=build_on_change(press)),
         Job(name="tick", every=timedelta(seconds=5), action=lambda: tick(press)),
         Job(name="clean up", every=timedelta(hours=1), action=lambda: clean_up(press)),
     )

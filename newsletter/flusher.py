@@ -20,10 +20,11 @@ from newsletter.notices import Notice
 from newsletter.retry import Verdict
 from newsletter.sealed import Messages
 from newsletter.tokens import Keys
-from posts.database import reading, writing
+from posts.database import Watch, reading, writing
 from posts.errors import StoreError
 
 _EVEN_EVERY_S = 10.0
+_LOOK_ANYWAY_S = 30.0
 _DATABASE_TROUBLE = (OperationalError, InternalError, InterfaceError, PoolTimeout, OSError)
 """A full disk, a lock that nobody lets go of, a server that is gone. Anything else is a fault of the program."""
 
@@ -84,6 +85,9 @@ class Flusher:
     only: int | None = None
     reseal: Callable[[int], None] | None = None
     _evened: float = float("-inf")
+    _watch: Watch | None = None
+    _quiet: Answer | None = None
+    _looked: float = float("-inf")
 
     def recover(self, *, everyone: bool) -> int:
         """Takes over what former owners left; `everyone`: all leases there are, their owners are known to be dead."""
@@ -108,8 +112,13 @@ class Flusher:
         return answer
 
     def look(self) -> Answer:
-        """What there is to do, without a word written unless a lease lapsed or an issue's books are even."""
+        """What there is to do, without a word written unless a lease lapsed or an issue's books are even.
+
+        Where nothing at all was open, only a commit can change that: until there is one the answer stays.
+        """
         try:
+            if self._is_quiet() and self._quiet is not None:
+                return self._quiet
             self._reseal()
             with reading(self.engine) as conn:
                 waiting = leases.find_waiting(conn, self.clock(), self.in_doubt, self.only)
@@ -122,8 +131,23 @@ class Flusher:
                 with writing(self.engine) as conn:
                     answer.done_issues = leases.finish_issues(conn, self.clock())
         except _DATABASE_TROUBLE as error:
+            self._quiet = None
             return Answer(failed=f"the database failed: {type(error).__name__}: {_short(error)}")
+        is_busy = waiting.open or waiting.due or waiting.lapsed or waiting.even
+        self._quiet = None if is_busy else answer
         return answer
+
+    def _is_quiet(self) -> bool:
+        """True while the last look found nothing and nobody has committed since. An idle press looks every second."""
+        if self._watch is None:
+            self._watch = Watch(self.engine)
+        changed = (
+            self._watch.has_changed()
+        )  # asked first: what comes after it is seen at the next look
+        if changed or time.monotonic() - self._looked > _LOOK_ANYWAY_S:
+            self._looked = time.monotonic()
+            return False
+        return True
 
     def _reseal(self) -> None:
         """Before it is asked what is due: a run by hand would end, since of such an issue nothing is."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy import event
+from sqlalchemy.pool import PoolProxiedConnection
 
 _BUSY_TIMEOUT_MS = 60_000
 
@@ -60,6 +61,34 @@ def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
         connection = connection.execution_options(sqlite_begin="IMMEDIATE")
         with connection.begin():
             yield connection
+
+
+class Watch:
+    """Tells for next to nothing whether anybody has committed since it was last asked; for what looks often at a
+    database that mostly rests. On PostgreSQL, which has no such question, it always says yes.
+
+    It holds a connection that never writes: SQLite's `data_version` moves with the commits of every other one.
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._connection: PoolProxiedConnection | None = None
+        self._version: object = None
+
+    def has_changed(self) -> bool:
+        """True where something was committed since the last call; ask before reading what it is about."""
+        if self._engine.dialect.name != "sqlite":
+            return True
+        if self._connection is None:
+            self._connection = self._engine.raw_connection()
+        cursor = self._connection.cursor()
+        try:
+            cursor.execute("PRAGMA data_version")
+            version = cursor.fetchone()
+        finally:
+            cursor.close()
+        before, self._version = self._version, version
+        return version != before
 
 
 def integrity_faults(connection: sa.Connection) -> list[str]:

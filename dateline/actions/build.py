@@ -2,7 +2,7 @@
 
 import fcntl
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +13,14 @@ from dateline.press import Press
 from feeds.publish import Outlet, Published, publish_feeds
 from feeds.spec import Feed, feed_paths, list_feeds
 from posts import store
-from posts.database import reading, writing
+from posts.database import Watch, reading, writing
 from posts.errors import DatelineError
 from posts.labels import list_labels
 
 log = structlog.get_logger()
+
+_BUILD_ANYWAY_S = 300.0
+"""So often the clock builds although nobody has committed: a file that was lost comes back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +82,24 @@ def build(press: Press, *, feed: str | None = None) -> BuildResult:
         took_s=result.took_s,
     )
     return result
+
+
+def build_on_change(press: Press) -> Callable[[], BuildResult | None]:
+    """For the clock: an action that builds when something was committed since it last did, and now and then anyway."""
+    watch = Watch(press.engine)
+    built_at = float("-inf")
+
+    def act() -> BuildResult | None:
+        nonlocal built_at
+        now = time.monotonic()
+        if not watch.has_changed() and now - built_at < _BUILD_ANYWAY_S:
+            return None
+        built_at = float("-inf")  # a build that fails is tried again
+        result = build(press)
+        built_at = now
+        return result
+
+    return act
 
 
 def outlet(press: Press) -> Outlet:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from dateline.actions.build import build, feeds_of, listed_feeds
+from dateline.actions.build import build, build_on_change, feeds_of, listed_feeds
 from dateline.actions.migrate import migrate_database
 from dateline.cli.build import build as build_command
 from dateline.cli.feeds import feeds as feeds_command
@@ -133,3 +133,27 @@ def test_the_command_line_builds_and_lists(press: Press) -> None:
     }
     table = CliRunner().invoke(feeds_command, ["list", *config], catch_exceptions=False)
     assert "tag-air" in table.stdout
+
+
+def test_the_clock_builds_only_when_somebody_has_committed(press: Press) -> None:
+    act = build_on_change(press)
+    first = act()
+    assert first is not None
+    assert first.written
+    assert act() is None
+    save(press.engine, 3)
+    second = act()
+    assert second is not None
+    assert "/feeds/all.atom" in second.written
+
+
+def test_a_build_of_the_clock_that_failed_is_tried_again(press: Press) -> None:
+    act = build_on_change(press)
+    press.public.parent.mkdir(exist_ok=True)
+    press.public.write_text("in the way")
+    with pytest.raises(DatelineError):
+        act()
+    press.public.unlink()
+    again = act()
+    assert again is not None
+    assert again.written
