@@ -1,0 +1,165 @@
+"""A sender that stands still past its lease and then goes on beside another: nobody is left out, and whoever gets the
+issue twice is named (DESIGN.md 8.6, mail.md 4.1)."""
+
+import random
+import signal
+from collections import Counter
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from dateline.deliver_lock import FILE_NAME
+from newsletter import leases
+from newsletter.books import books, list_doubts
+from newsletter.ledger import Batch, Delivery, Result, Standing, Work, flush
+from newsletter.retry import Verdict
+from posts.database import reading, writing
+from tests.faults.press import a_press, a_sink, delivery_program, kill, wait_until
+from tests.faults.test_kills import BOUND, CONNECTIONS, FLUSH_EVERY, assert_all_have_it
+from tests.newsletter.ledger_builders import (
+    KEYS,
+    MINUTE,
+    NOW,
+    a_released_issue,
+    issue_status,
+    states,
+)
+
+pytestmark = pytest.mark.faults
+
+SENT = Verdict(state="sent", code=250, reply="2.0.0 queued", attempts=1)
+LEASE = MINUTE
+WINDOW = 6
+
+
+class Owner:
+    """A sender at the ledger, step by step: what is named goes to the wire, answers come later, flushes after that."""
+
+    def __init__(self, engine: sa.Engine, name: str, wire: Counter[int]) -> None:
+        self.engine = engine
+        self.name = name
+        self.wire = wire
+        self.batch: Batch | None = None
+        self.pending: list[Delivery] = []
+        self.named: dict[int, Delivery] = {}
+        self.results: list[Result] = []
+
+    def lease(self, now: datetime) -> bool:
+        """Takes a batch where it holds none."""
+        if self.batch is not None:
+            return True
+        with writing(self.engine) as conn:
+            self.batch = leases.lease_batch(conn, self.name, now, now + LEASE)
+        if self.batch is None:
+            return False
+        with reading(self.engine) as conn:
+            self.pending = leases.list_deliveries(conn, self.batch, KEYS, now, "resend")
+        return True
+
+    def flush(self, now: datetime) -> None:
+        """Writes what it knows, names more within its window, and gives an empty batch back."""
+        assert self.batch is not None
+        room = max(0, WINDOW - len(self.named))
+        wanted, self.pending = self.pending[:room], self.pending[room:]
+        work = Work(
+            batch=self.batch, keep=list(self.named), wanted=wanted, results=list(self.results)
+        )
+        with writing(self.engine) as conn:
+            made = flush(conn, work, now, now + LEASE)
+        self.results.clear()
+        if made.standing is Standing.LOST:
+            # the sockets are closed without a dot: what is named here and not on the wire goes nowhere
+            self.batch, self.pending, self.named = None, [], {}
+            return
+        self.named |= {one.number: one for one in wanted if one.number in made.named}
+        if not (self.named or self.pending):
+            with writing(self.engine) as conn:
+                leases.settle_batch(conn, self.batch, now, "resend")
+            self.batch = None
+
+    def answer(self, chance: random.Random) -> None:
+        """Some of the named get their dot and their answer."""
+        for number in sorted(self.named):
+            if chance.random() < 0.6:
+                self.wire[number] += 1
+                self.results.append(Result(delivery=self.named.pop(number), verdict=SENT))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_two_owners_and_many_stalls_lose_nobody_and_name_every_repeat(
+    engine: sa.Engine, seed: int, size: tuple[int, int]
+) -> None:
+    recipients, most = size
+    chance, wire = random.Random(seed), Counter[int]()
+    issue = a_released_issue(engine, recipients, batch=15)
+    owners = [Owner(engine, "one", wire), Owner(engine, "two", wire)]
+    stalls, takeovers, now = 0, 0, NOW
+    while issue_status(engine, issue) != "done":
+        now += timedelta(seconds=5)
+        takeovers += recovered(engine, now)
+        owner = chance.choice(owners)
+        if chance.random() < 0.5 and owner.named and stalls < most:
+            # it stands still past its lease, with dots on the wire; the other takes over, and then it goes on
+            stalls += 1
+            owner.answer(chance)
+            now += 2 * LEASE
+            takeovers += recovered(engine, now)
+            other = owners[owner is owners[0]]
+            if chance.random() < 0.7 and other.batch is None and other.lease(now):
+                other.flush(now)
+        elif owner.lease(now):
+            owner.flush(now)
+            owner.answer(chance)
+        with writing(engine) as conn:
+            leases.finish_issues(conn, now)
+            assert books(conn, issue).balance
+    assert stalls == most
+    assert set(states(engine, issue).values()) == {"sent"}
+    assert set(wire) == set(range(1, recipients + 1)), "lost"
+    with reading(engine) as conn:
+        doubts = list_doubts(conn, issue)
+    repeats = {number for number, amount in wire.items() if amount > 1}
+    assert repeats <= {doubt.number for doubt in doubts}
+    assert sum(amount - 1 for amount in wire.values()) <= len(doubts) <= takeovers * WINDOW
+    assert all(doubt.settled for doubt in doubts)
+    print(f"{recipients} deliveries, {stalls} stalls, {len(doubts)} in doubt, {len(repeats)} twice")
+
+
+def recovered(engine: sa.Engine, now: datetime) -> int:
+    """How many batches were taken from owners whose lease has lapsed."""
+    with writing(engine) as conn:
+        return leases.recover(conn, now)
+
+
+@pytest.fixture
+def size(request: pytest.FixtureRequest) -> tuple[int, int]:
+    """Deliveries and stalls of one walk: a short form always, the long one with `--long`."""
+    return (900, 60) if request.config.getoption("--long") else (60, 4)
+
+
+def test_a_program_stopped_and_continued_beside_another_repeats_only_what_is_named(
+    tmp_path: Path,
+) -> None:
+    recipients = 400
+    with a_sink(tmp_path, delay_s=0.004) as (port, received):
+        press = a_press(tmp_path, port, connections=CONNECTIONS, flush_every=FLUSH_EVERY)
+        issue = a_released_issue(press.engine, recipients, batch=100)
+        first = delivery_program(press)
+        wait_until(lambda: received.count() >= 120)
+        first.send_signal(signal.SIGSTOP)
+        (press.var / FILE_NAME).unlink()  # two hosts do not see each other's lock
+        second = delivery_program(press)
+        wait_until(lambda: received.count() >= 200)
+        first.send_signal(signal.SIGCONT)
+        wait_until(lambda: issue_status(press.engine, issue) == "done")
+        kill(first)
+        kill(second)
+        with reading(press.engine) as conn:
+            found, doubts = books(conn, issue), list_doubts(conn, issue)
+    assert (found.sent, found.balance) == (recipients, True)
+    assert_all_have_it(received, recipients)
+    repeats = received.repeats()
+    assert set(repeats) <= {f"reader{doubt.number}@example.net" for doubt in doubts}
+    assert 0 < len(doubts) <= BOUND
