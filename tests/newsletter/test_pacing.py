@@ -66,7 +66,7 @@ def test_without_a_rate_a_complaint_halves_what_was_seen() -> None:
 
 
 def test_a_relay_of_two_a_second_is_found_within_a_minute() -> None:
-    pacer, now, window = Pacer(50.0, 0.0), 0.0, []
+    pacer, window = Pacer(50.0, 0.0), list[float]()
     for step in range(60_000):
         now = step / 1000
         if pacer.wait(now) > 0:
