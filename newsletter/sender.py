@@ -122,8 +122,10 @@ class Sender:
         """Sends until `stop`, or until `enough` says so of how the run stands; then gives back what is in hand."""
         self._transport.start(self)
         with ThreadPoolExecutor(1, thread_name_prefix="ledger") as thread:
-            while not stop() and not enough(self._state()):
-                self._weather()
+            while not stop():
+                self._weather()  # first, so that a run that ends for trouble can say which
+                if enough(self._state()):
+                    break
                 if self._wants_turn():
                     await self._turn(thread)
                 elif self._wants_look():
