@@ -39,12 +39,13 @@ def test_every_owed_post_is_sent_once_or_explained(
 
 
 @pytest.mark.timeout(3600)
+@pytest.mark.parametrize("seed", [2009, 1836])
 def test_a_whole_year_of_hourly_ticks(
-    sqlite_engine: sa.Engine, request: pytest.FixtureRequest
+    sqlite_engine: sa.Engine, request: pytest.FixtureRequest, seed: int
 ) -> None:
     if not request.config.getoption("--long"):
         pytest.skip("the whole year runs with --long")
-    walk = walked(sqlite_engine, datetime(2026, 1, 1, tzinfo=UTC), 24 * 365, seed=2009, readers=150)
+    walk = walked(sqlite_engine, datetime(2026, 1, 1, tzinfo=UTC), 24 * 365, seed=seed, readers=150)
     verdict = judge(walk, walk.room.now)
     print(
         f"owed {verdict.owed}, sent {verdict.sent}, excused {verdict.excused}, events {walk.events}"

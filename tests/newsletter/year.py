@@ -83,6 +83,11 @@ class IssueDiary:
     cancelled: bool = False
     posts: dict[int, frozenset[int]] = field(default_factory=dict)
 
+    @property
+    def held(self) -> frozenset[int]:
+        """Every post that one of its editions holds."""
+        return frozenset().union(*self.posts.values())
+
 
 class Walk:
     """The year itself."""
@@ -124,17 +129,17 @@ class Walk:
         self.send_some()
         for chance, act in (
             (1 / 11, self.publish),
-            (1 / 160, self.withdraw),
-            (1 / 70, self.restore),
+            (1 / 50, self.withdraw),
+            (1 / 40, self.restore),
             (1 / 60, self.revise),
             (1 / 30, self.join),
             (1 / 16, self.leave),
             (1 / 20, self.come_back),
-            (1 / 14, self.change_frequency),
+            (1 / 8, self.change_frequency),
             (1 / 24, self.pause),
             (1 / 20, self.resume),
-            (1 / 1200, self.suppress),
-            (1 / 90, self.lay_draft),
+            (1 / 250, self.suppress),
+            (1 / 50, self.lay_draft),
         ):
             if rng.random() < chance:
                 room.now += timedelta(seconds=rng.randint(1, 200))
@@ -162,6 +167,9 @@ class Walk:
     def withdraw(self) -> None:
         """A post is taken back; what is being sent is sent first (an issue in flight is sealed anew elsewhere)."""
         name = self.young(public=True)
+        if self.rng.random() < 0.5:  # so new that no issue has held it
+            newest = list(self.posts)[-1:]
+            name = newest[0] if newest and self.posts[newest[0]].is_public(self.room.now) else None
         if name is not None:
             self.send_some(all_of_it=True)
             self.room.withdraw(name)
@@ -353,6 +361,7 @@ _ALLOWED = {
     "cancelled": {Reason.CANCELLED},
     "suppressed": {Reason.SUPPRESSED},
     "withdrawn": {Reason.HIDDEN, Reason.WITHDRAWN_THEN, Reason.HELD_BEFORE},
+    "later": {Reason.COMING, Reason.HELD_BEFORE},
 }
 """What `explain` may say for each excuse that the diary knows."""
 
@@ -376,14 +385,27 @@ def judge(walk: Walk, end: datetime) -> Verdict:
                 conn, room.keys, subscription, address=person.address, language=person.language
             )
             reaches = list_reaches(about)
-            got: dict[int, int] = {}
+            got: dict[int, list[int]] = {}
             for fact in about.deliveries.values():
-                for post_id in (fact.posts or ()) if fact.state == "sent" else ():
-                    got[post_id] = got.get(post_id, 0) + 1
+                if fact.state == "sent":
+                    _judge_delivery(verdict, reader, walk.issues[fact.issue])
+                    for post_id in fact.posts or ():
+                        got.setdefault(post_id, []).append(fact.issue)
             for name, post in walk.posts.items():
                 answers = explain_post(about, facts[name], frame, reaches=reaches)
-                _judge_pair(verdict, reader, name, post, got.get(post.id, 0), released, answers)
+                _judge_pair(verdict, reader, name, post, got.get(post.id, []), released, answers)
     return verdict
+
+
+def _judge_delivery(verdict: Verdict, reader: ReaderDiary, issue: IssueDiary) -> None:
+    """Nobody is mailed who was no active reader of this frequency when the issue was released and went out."""
+    who = f"{reader.subscription.id}/issue {issue.id}"
+    if reader.at(issue.released) != ("active", issue.frequency):
+        verdict.faults.append(f"{who}: sent to one who was {reader.at(issue.released)}")
+    if issue.sent is not None and reader.at(issue.sent)[0] != "active":
+        verdict.faults.append(f"{who}: sent to one who was {reader.at(issue.sent)} by then")
+    if reader.suppressed is not None and reader.suppressed <= issue.released:
+        verdict.faults.append(f"{who}: sent to one who was suppressed")
 
 
 def _judge_pair(
@@ -391,10 +413,11 @@ def _judge_pair(
     reader: ReaderDiary,
     name: str,
     post: PostDiary,
-    times: int,
+    carriers: list[int],
     released: list[IssueDiary],
     answers: list[Answer],
 ) -> None:
+    times = len(carriers)
     verdict.pairs += 1
     verdict.sent += times
     who = f"{reader.subscription.id}/{name}"
@@ -411,30 +434,71 @@ def _judge_pair(
         ):
             verdict.faults.append(f"{who}: history, {answers}")
         return
+    excused: set[str] = set()
+    was_owed = False
     for entered in post.entries:
         carrier = _carrier(reader, entered, released)
-        if reader.at(entered)[0] != "active" or carrier is None:
+        if carrier is None or any(entered < later < carrier.released for later in post.entries):
+            continue  # taken back and come back before it went out: the later coming counts
+        if reader.at(entered)[0] == "none":
+            _judge_newcomer(verdict, reader, post, carrier, entered, released, carriers, who)
+            continue
+        if post.id in carrier.held and reader.at(carrier.released)[0] == "paused" and times:
+            verdict.faults.append(f"{who}: passed over in issue {carrier.id}, sent by {carriers}")
+        if reader.at(entered)[0] != "active":
+            excused |= _excuses(reader, post, entered, carrier)
             continue
         excuses = _excuses(reader, post, entered, carrier)
-        if (
-            "withdrawn" in excuses
-        ):  # public again, a later issue may have been the one that passed him over
+        if "withdrawn" in excuses:  # public again, a later issue may have passed him over
             for later in released[released.index(carrier) + 1 :]:
                 if reader.at(later.released)[1] == later.frequency:
                     excuses |= _excuses(reader, post, entered, later)
+            if reader.states[-1][1] != "active":
+                excuses |= {"left", "paused"}
         if not excuses:
             verdict.owed += 1
-            if times != 1:
-                verdict.faults.append(f"{who}: owed by issue {carrier.id}, not sent: {answers}")
+            if carriers != [carrier.id]:
+                verdict.faults.append(
+                    f"{who}: owed by issue {carrier.id}, sent by {carriers}: {answers}"
+                )
         elif times == 0:
             for excuse in excuses:
                 verdict.excused[excuse] = verdict.excused.get(excuse, 0) + 1
-            allowed = set().union(*(_ALLOWED[excuse] for excuse in excuses), {Reason.HIDDEN})
-            later = any(issue.released > carrier.released for issue in released)
-            if not reasons & allowed and not (
-                later and reasons & {Reason.COMING, Reason.HELD_BEFORE}
-            ):
-                verdict.faults.append(f"{who}: excused by {excuses}, explained as {answers}")
+            if any(issue.released > carrier.released for issue in released):
+                excuses |= {"later"}
+            if reader.suppressed is not None:
+                excuses |= {"suppressed"}
+            excused |= excuses
+            was_owed = True
+    allowed = set().union(*(_ALLOWED[one] for one in excused), {Reason.HIDDEN})
+    if was_owed and times == 0 and not reasons & allowed:
+        verdict.faults.append(f"{who}: excused by {excused}, explained as {answers}")
+
+
+def _judge_newcomer(
+    verdict: Verdict,
+    reader: ReaderDiary,
+    post: PostDiary,
+    carrier: IssueDiary,
+    entered: datetime,
+    released: list[IssueDiary],
+    carriers: list[int],
+    who: str,
+) -> None:
+    """Somebody who joined after a post had come in gets the next issue whole, and nothing of those before it."""
+    joined, _, frequency = reader.states[0]
+    first = next(
+        (one for one in released if one.cut >= entered and one.frequency == frequency), None
+    )
+    if first is None or len(reader.states) > 1 and reader.states[1][0] <= first.released:
+        return
+    if joined > first.released:
+        if first.id in carriers or post.id in first.held and carriers:
+            verdict.faults.append(f"{who}: joined after issue {first.id}, sent by {carriers}")
+    elif not _excuses(reader, post, joined, first):
+        verdict.owed += 1
+        if carriers != [first.id]:
+            verdict.faults.append(f"{who}: new, owed by issue {first.id}, sent by {carriers}")
 
 
 def _carrier(
