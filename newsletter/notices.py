@@ -50,6 +50,14 @@ def queue_notice(
     return int(made.inserted_primary_key[0])
 
 
+def get_fate(conn: sa.Connection, notice_id: int) -> tuple[str | None, str | None]:
+    """What became of a notice: its state (None while it is queued) and the relay's reply."""
+    query = sa.select(notices.c.state, notices.c.code, notices.c.reply)
+    row = conn.execute(query.where(notices.c.id == notice_id)).one()
+    reply = " ".join(str(part) for part in (row.code, row.reply) if part)
+    return row.state, reply or None
+
+
 def lease_notices(
     conn: sa.Connection,
     keys: Keys,

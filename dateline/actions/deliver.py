@@ -33,6 +33,7 @@ __all__ = [
     "DeliverResult",
     "Progress",
     "deliver",
+    "deliver_notices",
     "deliver_once",
     "refuse_dead_links",
     "run_daemon",
@@ -46,6 +47,8 @@ _ORPHAN_GRACE_S = 0.3
 _LAST_WORD_S = 0.9
 """The daemon was killed: what is on the wire gets this long, and then the program is gone, whatever it was at."""
 _FOLLOW_S = 1.0
+_NO_ISSUE = 0
+"""Ids begin at 1: of this issue there is nothing to send."""
 
 log = structlog.get_logger()
 
@@ -119,6 +122,11 @@ def deliver(
 def deliver_once(press: Press) -> DeliverResult:
     """What is due now, for `run --once`."""
     return deliver(press)
+
+
+def deliver_notices(press: Press) -> DeliverResult:
+    """Sends the notices that are due and no issue, as after `issues test`; beside a daemon it leaves them to it."""
+    return deliver(press, issue=_NO_ISSUE)
 
 
 def run_daemon(press: Press) -> None:

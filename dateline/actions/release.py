@@ -8,6 +8,7 @@ from pathlib import Path
 
 import structlog
 
+from dateline.actions.relay import refuse_dead_links
 from dateline.actions.sealing import build_sealer, find_newsletter
 from dateline.press import Press
 from newsletter import drafts, issues
@@ -120,20 +121,22 @@ def preview(press: Press, issue_id: int) -> PreviewFiles:
     return PreviewFiles(issue=issue, files=tuple(files))
 
 
-def send_test(press: Press, issue_id: int, address: str) -> None:
-    """Queues the issue as a mail to one address, as readers of the site's language will get it.
+def send_test(press: Press, issue_id: int, address: str) -> int:
+    """Queues the issue as a mail to one address, as readers of the site's language will get it; gives the notice's id.
 
-    Its links belong to nobody. Raises Refused for an address that is none.
+    Its links belong to nobody. Raises Refused for an address that is none, and where nothing may be sent.
     """
     try:
         reader = parse_address(address)
     except ValueError as error:
         raise Refused(f"that {error}") from error
+    refuse_dead_links(press)
     issue, shown, parts = _shown(press, issue_id)
     body = _message(press, issue, shown[0], parts, reader)
     with writing(press.engine) as conn:
-        queue_notice(conn, "test", None, reader.address, body, press.clock())
-    log.info("test mail queued", issue=issue_id)
+        notice = queue_notice(conn, "test", None, reader.address, body, press.clock())
+    log.info("test mail queued", issue=issue_id, notice=notice)
+    return notice
 
 
 def pause(press: Press, issue_id: int) -> Issue:

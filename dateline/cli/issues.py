@@ -202,12 +202,28 @@ def preview(issue_id: int, config_path: Path, as_json: bool) -> None:
 @config_option
 def test(issue_id: int, address: str, config_path: Path) -> None:
     """Send the issue to one address as a test."""
+    from dateline.actions.deliver import deliver_notices
     from dateline.actions.release import send_test
+    from newsletter.notices import get_fate
+    from posts.database import reading
 
     press = opened(config_path)
-    send_test(press, issue_id, address)
-    click.echo(f"The test mail is queued. {_who_sends(press)}")
+    notice = send_test(press, issue_id, address)
+    result = deliver_notices(press)
+    with reading(press.engine) as conn:
+        state, reply = get_fate(conn, notice)
+    because = f": {reply or result.trouble}" if reply or result.trouble else ""
+    if state == "sent":
+        click.echo("The test mail is sent.")
+    elif state in ("failed", "excluded"):
+        click.echo(f"The test mail was not sent{because}.", err=True)
+    elif result.by is not None:
+        click.echo("The test mail is queued. The running daemon sends it.")
+    else:
+        click.echo(f"The test mail is queued, but not sent yet{because}. {_who_sends(press)}")
     maildir_hint(press)
+    if state in ("failed", "excluded"):
+        raise click.exceptions.Exit(1)
 
 
 @issues.command()
