@@ -8,7 +8,7 @@ from enum import StrEnum
 import sqlalchemy as sa
 
 from newsletter import frequencies, issues
-from newsletter.positions import position_at_change, position_at_return
+from newsletter.positions import position_at_change, position_at_leaving, position_at_return
 from newsletter.tables import subscribers, subscription_changes, subscriptions
 from posts.errors import NotFound
 
@@ -173,11 +173,12 @@ def leave(
     if subscription.status is _LEFT:
         return subscription
     values: dict[str, object] = {}
-    if subscription.status is not _PENDING and subscription.position is None:
+    if subscription.status is not _PENDING:
         frequency = frequencies.find_frequency(
             conn, subscription.newsletter, subscription.frequency
         )
-        values["position"] = frequency.end if frequency else 0
+        end = frequency.end if frequency else 0
+        values["position"] = position_at_leaving(subscription.position, end)
     return _change(conn, subscription, "left", values, status=_LEFT, via=via, now=now)
 
 
