@@ -69,6 +69,7 @@ def test_after_kills_everybody_has_it_and_every_repeat_is_named(
     assert set(repeats) <= named
     assert len(doubts) <= kills * BOUND
     assert sum(amount - 1 for amount in repeats.values()) <= kills * BOUND
+    print(f"{recipients} recipients, {kills} kills, {len(doubts)} in doubt, {len(repeats)} twice")
 
 
 def assert_all_have_it(received: Received, recipients: int) -> None:

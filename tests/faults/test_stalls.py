@@ -3,6 +3,8 @@ issue twice is named (DESIGN.md 8.6, mail.md 4.1)."""
 
 import random
 import signal
+import sqlite3
+import subprocess
 from collections import Counter
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from dateline.deliver_lock import FILE_NAME
+from dateline.press import Press
 from newsletter import leases
 from newsletter.books import books, list_doubts
 from newsletter.ledger import Batch, Delivery, Result, Standing, Work, flush
@@ -148,14 +151,16 @@ def test_a_program_stopped_and_continued_beside_another_repeats_only_what_is_nam
         issue = a_released_issue(press.engine, recipients, batch=100)
         first = delivery_program(press)
         wait_until(lambda: received.count() >= 120)
-        first.send_signal(signal.SIGSTOP)
+        stop_between_transactions(first, press)
         (press.var / FILE_NAME).unlink()  # two hosts do not see each other's lock
         second = delivery_program(press)
-        wait_until(lambda: received.count() >= 200)
-        first.send_signal(signal.SIGCONT)
-        wait_until(lambda: issue_status(press.engine, issue) == "done")
-        kill(first)
-        kill(second)
+        try:
+            wait_until(lambda: received.count() >= 200)
+            first.send_signal(signal.SIGCONT)
+            wait_until(lambda: issue_status(press.engine, issue) == "done")
+        finally:
+            kill(first)
+            kill(second)
         with reading(press.engine) as conn:
             found, doubts = books(conn, issue), list_doubts(conn, issue)
     assert (found.sent, found.balance) == (recipients, True)
@@ -163,3 +168,21 @@ def test_a_program_stopped_and_continued_beside_another_repeats_only_what_is_nam
     repeats = received.repeats()
     assert set(repeats) <= {f"reader{doubt.number}@example.net" for doubt in doubts}
     assert 0 < len(doubts) <= BOUND
+
+
+def stop_between_transactions(process: subprocess.Popen[bytes], press: Press) -> None:
+    """SIGSTOP, but not while it holds SQLite's lock: then nobody can go on beside it, and there is no stall to test."""
+    database = press.engine.url.database
+    assert database is not None
+    for _ in range(100):
+        process.send_signal(signal.SIGSTOP)
+        conn = sqlite3.connect(database, timeout=0.5)
+        try:
+            conn.execute("BEGIN IMMEDIATE")
+            conn.rollback()
+            return
+        except sqlite3.OperationalError:
+            process.send_signal(signal.SIGCONT)
+        finally:
+            conn.close()
+    raise AssertionError("it was never between two transactions")
