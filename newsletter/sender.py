@@ -8,6 +8,7 @@ and no byte goes out that a commit has not named. Named and without a written re
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -120,6 +121,19 @@ class Sender:
         grace_s: Callable[[], float],
     ) -> None:
         """Sends until `stop`, or until `enough` says so of how the run stands; then gives back what is in hand."""
+        # what is there now stays: walking over all of it, time and again, took a tenth of the time and held the wire up
+        gc.freeze()
+        try:
+            await self._run(stop, enough, grace_s)
+        finally:
+            gc.unfreeze()
+
+    async def _run(
+        self,
+        stop: Callable[[], bool],
+        enough: Callable[[State], bool],
+        grace_s: Callable[[], float],
+    ) -> None:
         self._transport.start(self)
         with ThreadPoolExecutor(1, thread_name_prefix="ledger") as thread:
             while not stop():
