@@ -7,17 +7,17 @@ from datetime import datetime
 import sqlalchemy as sa
 import structlog
 
+from dateline.actions.media import media_base_url
 from dateline.press import Press
 from posts import store
 from posts.clean import cleaned
-from posts.database import reading, writing
+from posts.database import writing
 from posts.errors import DatelineError, PostError
 from posts.model import Content, IncomingPost, SourceFault
 from posts.reconcile import Insert, Revise, decision
 from posts.settings import SourceSettings
 from posts.sources.deletions import deletions_held
 from posts.sources.reading import Reading
-from posts.text import ascii_slug
 
 log = structlog.get_logger()
 
@@ -54,14 +54,11 @@ def save_posts(
     arrived = Arrived()
     done = 0
     for some in _hundreds(read.posts):
-        with reading(press.engine) as conn:
-            paths = {one.external_id: _path(conn, one, press) for one in some}
-        contents = [(one, _content(press, one, paths[one.external_id], arrived)) for one in some]
+        contents = [(one, _content(press, one, arrived)) for one in some]
         with writing(press.engine) as conn:
             for incoming, content in contents:
                 if content is not None:
-                    path = paths[incoming.external_id]
-                    _save(conn, press, incoming, content, path, read, arrived)
+                    _save(conn, press, incoming, content, read, arrived)
         done += len(some)
         if progress is not None:
             progress(settings.name, done, len(read.posts))
@@ -104,28 +101,14 @@ def _hundreds(posts: Sequence[IncomingPost]) -> Iterator[Sequence[IncomingPost]]
         yield posts[start : start + _POSTS_A_TRANSACTION]
 
 
-def _path(conn: sa.Connection, incoming: IncomingPost, press: Press) -> str:
-    """The path of a post's page here: its own, else the one that the store will give it unless it is taken."""
-    stored = store.find_by_external_id(conn, incoming.source, incoming.external_id)
-    if stored is None and incoming.guid:
-        stored = store.find_post(conn, incoming.guid)
-    if stored is not None:
-        return stored.path
-    moment = (incoming.published or press.clock()).astimezone(press.config.site.zone)
-    wanted = slug = ascii_slug(incoming.slug or incoming.title)
-    number = 1
-    while store.find_by_slug(conn, slug) is not None:
-        number += 1
-        slug = f"{wanted}-{number}"
-    return f"/{moment:%Y/%m}/{slug}/"
+def _content(press: Press, incoming: IncomingPost, arrived: Arrived) -> Content | None:
+    """What a post says, cleaned; None, and a fault, where it is bad.
 
-
-def _content(press: Press, incoming: IncomingPost, path: str, arrived: Arrived) -> Content | None:
-    """What a post says, cleaned; None, and a fault, where it is bad."""
+    Relative addresses in a file count from where its neighbours are served, so that its pictures are found.
+    """
+    beside = media_base_url(press.config.web.url, incoming.source, incoming.external_id)
     try:
-        based = replace(
-            incoming, base_url=incoming.base_url or press.config.web.url.rstrip("/") + path
-        )
+        based = replace(incoming, base_url=incoming.base_url or beside)
         return cleaned(based, language=press.config.site.language)
     except DatelineError as error:
         _refuse(arrived, incoming, error)
@@ -141,7 +124,6 @@ def _save(
     press: Press,
     incoming: IncomingPost,
     content: Content,
-    path: str,
     read: Reading,
     arrived: Arrived,
 ) -> None:
@@ -149,9 +131,6 @@ def _save(
     now = press.clock()
     try:
         stored = store.find_stored(conn, incoming, content, present=read.seen, sources=names)
-        if stored is not None and stored.path != path:
-            # A renamed file: its page keeps its address, and relative links count from there.
-            content = _content(press, incoming, stored.path, arrived) or content
         verdict = decision(
             incoming,
             content,

@@ -11,6 +11,7 @@ import structlog
 
 from dateline import __version__
 from dateline.actions.arrivals import Arrived, note_missing, save_posts
+from dateline.actions.media import copy_media
 from dateline.press import Press
 from posts.database import reading, writing
 from posts.errors import NotFound, SourceError
@@ -137,11 +138,20 @@ def _read(press: Press, settings: SourceSettings, fetcher: Fetcher) -> Reading:
             site=press.config.site,
             now=now,
         )
+        if settings.kind == "folder":
+            read = _with_media(press, settings, read)
         return replace(read, is_first=state.first_polled is None)
     except Exception as error:
         log.exception("source not read", source=shown_url(settings.name))
         trouble = SourceError(f"made the program stumble ({type(error).__name__}).")
         return failed(settings, state, trouble, now=now)
+
+
+def _with_media(press: Press, settings: SourceSettings, read: Reading) -> Reading:
+    """A reading of a folder, its pictures copied into `[paths] media`; what could not be copied is among its faults."""
+    media = press.path(press.config.paths.media)
+    faults = copy_media(press.path(settings.location), media, source=settings.name)
+    return replace(read, faults=(*read.faults, *faults))
 
 
 def _finish(

@@ -62,7 +62,7 @@ def write_newsroom(folder: Path, *, now: datetime, port: int) -> Path:
     (folder / "content").mkdir(parents=True)
     shutil.copytree(_SAMPLES / "media", folder / "media")
     for sample in sorted((_SAMPLES / "content").glob("*.md")):
-        _write_post(sample, folder, now, url)
+        _write_post(sample, folder, now)
     readers_path(folder).write_text(readers_csv(), "utf-8")
     config = folder / "config.toml"
     config.write_text(_CONFIG.format(url=url, port=port), "utf-8")
@@ -74,20 +74,20 @@ def readers_path(folder: Path) -> Path:
     return folder / "readers.csv"
 
 
-def write_later_post(folder: Path, *, now: datetime, url: str) -> str:
-    """Writes the post that comes in while one watches, dated `now`; gives its title. `url` is the server's."""
+def write_later_post(folder: Path, *, now: datetime) -> str:
+    """Writes the post that comes in while one watches, dated `now`; gives its title."""
     (sample,) = (_SAMPLES / "later").glob("*.md")
-    text = _write_post(sample, folder, now, url)
+    text = _write_post(sample, folder, now)
     match = re.search(r'^title: "(.*)"$', text, re.MULTILINE)
     assert match is not None  # our own sample
     return match[1]
 
 
-def _write_post(sample: Path, folder: Path, now: datetime, url: str) -> str:
+def _write_post(sample: Path, folder: Path, now: datetime) -> str:
     """Writes one sample; the number its name begins with is only the order on our shelf."""
     text = _HOURS_AGO.sub(
         lambda match: f"date: {_written(now - timedelta(hours=int(match[1])))}",
-        sample.read_text("utf-8").replace("](/media/", f"]({url}/media/"),
+        sample.read_text("utf-8"),
     )
     unfinished = folder / f".{sample.name}"
     unfinished.write_text(text, "utf-8")

@@ -80,7 +80,7 @@ def show_second_digest(press: Press, say: Say) -> None:
 
 def publish_later_post(press: Press) -> str:
     """Puts the further post into the content folder; gives its title."""
-    return write_later_post(press.folder, now=utc_now(), url=press.config.web.url)
+    return write_later_post(press.folder, now=utc_now())
 
 
 def find_second_digest(press: Press) -> Issue | None:

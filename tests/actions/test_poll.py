@@ -275,26 +275,6 @@ def test_two_files_with_one_id_are_told_apart_by_a_fault(tmp_path, content, cloc
     assert 'the id "urn:x" is already that of' in result.faults[0].what
 
 
-def test_relative_addresses_count_from_the_posts_own_page(tmp_path, content, clock):
-    for folder in ("one", "two"):
-        (content / folder).mkdir()
-        (content / folder / "trip.md").write_text(
-            f"---\ndate: 2029-12-31\n---\n# {folder}\n\n![x](pic.jpg)"
-        )
-    press = a_press(tmp_path, clock)
-    poll(press)
-    first, second = (all_posts(press)[f"{folder}/trip.md"] for folder in ("one", "two"))
-    assert first.path == "/2029/12/trip/"
-    assert 'src="https://press.example/2029/12/trip/pic.jpg"' in first.content.html
-    assert second.path == "/2029/12/trip-2/"
-    (content / "two/trip.md").write_text("---\ndate: 2029-12-31\n---\n# two\n\n![x](other.jpg)")
-    poll(press)
-    assert (
-        "https://press.example/2029/12/trip-2/other.jpg"
-        in all_posts(press)["two/trip.md"].content.html
-    )
-
-
 def test_many_files_are_saved_and_progress_is_told(tmp_path, content, clock):
     for n in range(230):
         (content / f"{n}.md").write_text(f"Text {n}")
