@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+import sqlalchemy as sa
 import structlog
 
 from dateline.actions.sealing import build_sealer, find_newsletter
 from dateline.press import Press
-from newsletter import drafts, frequencies
+from newsletter import drafts, frequencies, issues
 from newsletter.compose import LeftOut, hidden
 from newsletter.drafts import Draft
 from newsletter.frequencies import DueOutcome
@@ -119,14 +120,34 @@ def _compose_regular(
         frequencies.sync_frequencies(conn, press.config.newsletters, now, press.config.site.max_age)
         draft = drafts.compose_regular(conn, settings, name, now=now)
         nothing_at_all = journal.head(conn) == 0
+        if draft.issue is None and not draft.posts and not draft.left_out:
+            newest = store.list_all_posts(conn, limit=20, offset=0)
+            draft = Draft(issue=None, left_out=tuple(_covered(conn, settings, newest)))
     if draft.issue is not None:
         return draft, ""
     if nothing_at_all:
         return draft, "There are no posts yet: `dateline poll` reads the sources."
     return draft, (
-        f"To mail posts all the same, make a special issue: `issues compose {settings.slug} --latest 5`, "
+        f"To mail posts all the same, make a special issue: `{press.program} issues compose {settings.slug} --latest 5`, "
         "or name dates with --since and --until, or posts with --posts."
     )
+
+
+def _covered(
+    conn: sa.Connection, settings: NewsletterSettings, newest: Iterable[Post]
+) -> Iterable[LeftOut]:
+    """Why none of the newest posts is in the next issue where nothing came in since the last one."""
+    released = {issue.id: issue for issue in issues.list_released(conn, settings.slug)}
+    for post in newest:
+        held = sorted(issues.list_issues_holding(conn, post.id) & released.keys())
+        why = hidden(post)
+        if why is None and held:
+            why = f"was in {released[held[0]].name}"
+        elif why is None and post.history:
+            why = "is history: it was old news when it came in"
+        elif why is None and not settings.select.matches(post):
+            why = "is outside the newsletter's selection"
+        yield LeftOut(post=post, why=why or "came in before the end of the last issue")
 
 
 def _one_frequency(settings: NewsletterSettings, frequency: str | None) -> str:

@@ -166,7 +166,10 @@ def cancel(press: Press, issue_id: int) -> Issue:
             old=(IssueStatus.RELEASED, IssueStatus.PAUSED, IssueStatus.CANCELLED),
         )
         if not done:
-            raise Refused(f"issue {issue_id} is {issue.status} and cannot be cancelled")
+            raise Refused(
+                f'issue {issue_id} is "{issue.status}" and cannot be cancelled',
+                remedy="All of it has gone out.",
+            )
         issue = issues.get_issue(conn, issue_id)
     log.info("issue cancelled", issue=issue_id, newsletter=issue.newsletter)
     return issue
@@ -182,7 +185,10 @@ def _move(
     with writing(press.engine) as conn:
         issue = issues.get_issue(conn, issue_id)
         if not issues.mark_status(conn, issue_id, status, old=old):
-            raise Refused(f"issue {issue_id} is {issue.status} and cannot be {done}")
+            raise Refused(
+                f'issue {issue_id} is "{issue.status}" and cannot be {done}',
+                remedy="Only an issue that is being sent can; `issues list` shows where each stands.",
+            )
         issue = issues.get_issue(conn, issue_id)
     log.info(f"issue {done}", issue=issue_id, newsletter=issue.newsletter)
     return issue

@@ -97,6 +97,10 @@ def add(
         parsed = parse_address(address)
     except ValueError as error:
         raise Refused(f"that {error}") from error
+    if language and valid_language(language) is None:
+        raise Refused(
+            f'"{language}" is not a language', remedy="Write a tag such as en, es or es-MX."
+        )
     row = ImportRow(
         line=0,
         address=parsed,

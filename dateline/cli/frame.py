@@ -110,6 +110,15 @@ def maildir_hint(press: Press) -> None:
     )
 
 
+def who_sends(press: Press) -> str:
+    """Who sends what is queued now: the running daemon, or nobody until somebody starts it."""
+    from dateline.deliver_lock import is_held
+
+    if is_held(press.var):
+        return "The running daemon sends it."
+    return f"Nobody sends it yet: `{press.program} deliver --until-done` does, or `{press.program} run`."
+
+
 class Progress(Protocol):
     """What a long action calls as it goes on."""
 

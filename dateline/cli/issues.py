@@ -15,6 +15,7 @@ from dateline.cli.frame import (
     print_json,
     print_record,
     print_table,
+    who_sends,
 )
 from dateline.press import Press
 
@@ -40,7 +41,7 @@ def list_(newsletter: str | None, config_path: Path, as_json: bool) -> None:
         print_json(records)
         return
     if not records:
-        click.echo("No issues yet. `dateline issues compose NEWSLETTER` makes one now.")
+        click.echo(f"No issues yet. `{press.program} issues compose NEWSLETTER` makes one now.")
         return
     print_table(
         (
@@ -89,6 +90,9 @@ def show(issue_id: int, config_path: Path, as_json: bool) -> None:
     titles = record.pop("titles")
     record["date"] = local_time(press, record["date"])
     record["released"] = local_time(press, record["released"])
+    record["finished"] = local_time(press, record["finished"])
+    for reason, count in record.pop("excluded_by").items():
+        record[f"excluded ({reason})"] = count
     print_record({key: value for key, value in record.items() if value not in (None, "")})
     for title in titles:
         click.echo(f"  {title}")
@@ -135,14 +139,24 @@ def compose(
 
     if more and not guids:
         raise click.UsageError(f"Got an unexpected argument: {more[0]}")
+    ways = [latest is not None, since is not None or until is not None, bool(guids)]
+    if sum(ways) > 1:
+        raise click.UsageError("Give one of --latest, --since/--until and --posts.")
+    if any(ways) and frequency is not None:
+        raise click.UsageError(
+            "A special issue goes to all active subscribers: leave --frequency out."
+        )
     press = opened(config_path)
+    start, end = _moment(press, since, end=False), _moment(press, until, end=True)
+    if start is not None and end is not None and start >= end:
+        raise click.UsageError(f"--since {since} is not before --until {until}.")
     made = compose_issue(
         press,
         newsletter,
         frequency=frequency,
         latest=latest,
-        since=_moment(press, since, end=False),
-        until=_moment(press, until, end=True),
+        since=start,
+        until=end,
         posts=[*guids, *more] or None,
     )
     if as_json:
@@ -220,7 +234,7 @@ def test(issue_id: int, address: str, config_path: Path) -> None:
     elif result.by is not None:
         click.echo("The test mail is queued. The running daemon sends it.")
     else:
-        click.echo(f"The test mail is queued, but not sent yet{because}. {_who_sends(press)}")
+        click.echo(f"The test mail is queued, but not sent yet{because}. {who_sends(press)}")
     maildir_hint(press)
     if state in ("failed", "excluded"):
         raise click.exceptions.Exit(1)
@@ -253,7 +267,7 @@ def release(issue_id: int, yes: bool, config_path: Path, as_json: bool) -> None:
         click.echo(
             f"Issue {issue_id} ({made.issue.name}) is released: {_count(made.recipients, 'recipient')}{out}, {_count(made.editions, 'edition')}."
         )
-        click.echo(_who_sends(press))
+        click.echo(who_sends(press))
     maildir_hint(press)
 
 
@@ -277,7 +291,7 @@ def resume(issue_id: int, config_path: Path) -> None:
 
     press = opened(config_path)
     resume_issue(press, issue_id)
-    click.echo(f"Issue {issue_id} goes on. {_who_sends(press)}")
+    click.echo(f"Issue {issue_id} goes on. {who_sends(press)}")
     maildir_hint(press)
 
 
@@ -308,7 +322,11 @@ def retry(issue_id: int, failed: bool, config_path: Path) -> None:
 
     press = opened(config_path)
     count = retry_failed(press, issue_id) if failed else 0
-    click.echo(f"{count} deliveries are offered again. {_who_sends(press)}")
+    if not count:
+        click.echo(f"Nothing of issue {issue_id} has failed; `issues report {issue_id}` tells all.")
+        return
+    what = "1 delivery is" if count == 1 else f"{count} deliveries are"
+    click.echo(f"{what} offered again. {who_sends(press)}")
     maildir_hint(press)
 
 
@@ -329,8 +347,15 @@ def resolve(
         raise click.UsageError("Say what becomes of them: --resend or --sent.")
     press = opened(config_path)
     count = resolve_doubts(press, issue_id, resend, addresses)
-    done = "offered again" if resend else "taken as sent"
-    click.echo(f"{count} deliveries in doubt are {done}.")
+    if not count:
+        click.echo(f"Nothing of issue {issue_id} is in doubt; nothing changed.")
+        return
+    what = "1 delivery in doubt is" if count == 1 else f"{count} deliveries in doubt are"
+    if not resend:
+        click.echo(f"{what} taken as sent.")
+        return
+    click.echo(f"{what} offered again. {who_sends(press)}")
+    maildir_hint(press)
 
 
 @issues.command()
@@ -379,14 +404,6 @@ def _confirm(question: str, word: str, *, yes: bool) -> None:
         confirm_typed(question, word, yes=yes)
     except Refused as error:
         raise click.UsageError(str(error)) from error
-
-
-def _who_sends(press: Press) -> str:
-    from dateline.deliver_lock import is_held
-
-    if is_held(press.var):
-        return "The running daemon sends it."
-    return f"Nobody sends it yet: `{press.program} deliver --until-done` does, or `{press.program} run`."
 
 
 def _count(count: int, thing: str) -> str:

@@ -15,6 +15,7 @@ from dateline.cli.frame import (
     print_json,
     print_table,
     progress_bar,
+    who_sends,
 )
 
 newsletter_option = click.option(
@@ -22,6 +23,11 @@ newsletter_option = click.option(
 )
 consent_option = click.option(
     "--consent", metavar="TEXT", help="How and when these readers gave their consent."
+)
+status_option = click.option(
+    "--status",
+    type=click.Choice(["pending", "active", "paused", "unsubscribed"]),
+    help="Only those in this state.",
 )
 ask_option = click.option("--ask", is_flag=True, help="Ask each by a confirmation mail.")
 frequency_option = click.option("--frequency", help="How often, where the newsletter has several.")
@@ -34,7 +40,7 @@ def subscribers() -> None:
 
 @subscribers.command("list")
 @click.option("--newsletter", metavar="SLUG", help="Only this newsletter.")
-@click.option("--status", help="Only pending, active, paused or unsubscribed ones.")
+@status_option
 @click.option("--limit", default=100, show_default=True, help="At most so many.")
 @config_option
 @json_option
@@ -103,7 +109,8 @@ def add(
     )
     said = {
         "added": "Added: the next issue goes there too.",
-        "asked": "A confirmation mail is queued; the reader is active once it is answered.",
+        "asked": "A confirmation mail is queued; the reader is active once it is answered. "
+        + who_sends(press),
         "already": "That address subscribes already; nothing changed.",
     }
     click.echo(said[done])
@@ -156,12 +163,13 @@ def import_(
         f"{would}{result.rows} rows: {taken}, {result.already} already there, {len(result.refused)} refused."
     )
     if result.asked and not dry_run:
+        click.echo(who_sends(press))
         maildir_hint(press)
 
 
 @subscribers.command()
 @click.option("--newsletter", metavar="SLUG", help="Only this newsletter.")
-@click.option("--status", help="Only pending, active, paused or unsubscribed ones.")
+@status_option
 @config_option
 def export(newsletter: str | None, status: str | None, config_path: Path) -> None:
     """Print the list as CSV."""

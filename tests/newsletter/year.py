@@ -490,10 +490,10 @@ def _judge_newcomer(
     first = next(
         (one for one in released if one.cut >= entered and one.frequency == frequency), None
     )
-    if first is None or len(reader.states) > 1 and reader.states[1][0] <= first.released:
+    if first is None or (len(reader.states) > 1 and reader.states[1][0] <= first.released):
         return
     if joined > first.released:
-        if first.id in carriers or post.id in first.held and carriers:
+        if first.id in carriers or (post.id in first.held and carriers):
             verdict.faults.append(f"{who}: joined after issue {first.id}, sent by {carriers}")
     elif not _excuses(reader, post, joined, first):
         verdict.owed += 1
