@@ -62,6 +62,9 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known key that was most likely meant, or None: the closest spelling, else the same last word elsewhere."""
     names = list(known)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.75)
+    close += [
+        other for other in names if sorted(other) == sorted(name)
+    ]  # wbe: too short to be close
     if close:
         return close[0]
     last = re.split(r"\.|__", name)[-1]

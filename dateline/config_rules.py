@@ -183,7 +183,8 @@ def _schedule(path: tuple[str | int, ...], line: object) -> Iterator[Finding]:
     try:
         parse_schedule(line)
     except ValueError as error:
-        yield path, f"{shown(line)} is not a schedule: {error}"
+        why = str(error).removeprefix("is not a schedule: ")
+        yield path, f"{shown(line)} is not a schedule: {why}"
 
 
 def _language(path: tuple[str | int, ...], language: object) -> Iterator[Finding]:

@@ -113,6 +113,16 @@ def test_an_unknown_section_names_the_nearest(tmp_path: Path) -> None:
     ]
 
 
+def test_a_short_section_with_two_letters_swapped_names_the_nearest(tmp_path: Path) -> None:
+    assert "wbe is not a setting. Did you mean web?" in _faults(tmp_path, GOOD + "[wbe]\n")[-1]
+
+
+def test_a_wrong_schedule_is_told_once(tmp_path: Path) -> None:
+    [fault] = _faults(tmp_path, _changed("0 18 * * *", "0 25 * * *"))
+    assert fault.count("is not a schedule") == 1
+    assert "(25) is higher than the maximum value (23)" in fault
+
+
 def test_broken_toml_names_the_line(tmp_path: Path) -> None:
     assert _faults(tmp_path, GOOD + "from news\n") == [
         "config.toml:20: is not TOML: Expected '=' after a key in a key/value pair."
