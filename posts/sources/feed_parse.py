@@ -29,6 +29,8 @@ _HEAD = re.compile(rb"<(?:\?xml|rss|feed|rdf:RDF|RDF)\b", re.IGNORECASE)
 _END = re.compile(
     rb"</(?:\w+:)?(?:rss|feed|rdf)\s*>\s*(?:<!--.*?-->\s*)*\Z", re.IGNORECASE | re.DOTALL
 )
+_ROOT = re.compile(rb"<(?:rss|feed|rdf:RDF|RDF)\b", re.IGNORECASE)
+_NESTED_ENTITY = re.compile(rb"<!ENTITY\s+\S+\s+(?:\"[^\"]*?&\w[^\"]*\"|'[^']*?&\w[^']*')")
 _HTML = ("text/html", "application/xhtml+xml", "application/xml", "text/xml")
 _ENTITY = re.compile(r"&(?:#\d+|#x[0-9a-fA-F]+|[a-zA-Z]+\d*);")
 _CUT = re.compile(
@@ -51,6 +53,13 @@ def parse_feed(
     """
     if body.count(b"<") > MAX_TAGS:
         raise SourceError(f"has more than {MAX_TAGS:,} tags", where=url)
+    root = _ROOT.search(body)
+    if _NESTED_ENTITY.search(body, 0, root.start() if root else len(body)):
+        raise SourceError(
+            "declares entities made of entities, as a bomb does that unpacks to gigabytes.",
+            where=url,
+            remedy="Nothing of it is read; ask whoever makes the feed.",
+        )
     start = _HEAD.search(body[:8192])
     document = body[start.start() :] if start else body
     try:
