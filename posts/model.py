@@ -159,7 +159,8 @@ class SourceFault:
     remedy: str = ""
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.what} {self.remedy}".rstrip()
+        stop = "." if self.remedy and not self.what.endswith((".", "?", "!")) else ""
+        return f"{self.place}: {self.what}{stop} {self.remedy}".rstrip()
 
 
 def post_url(post: Post, web_url: str) -> str:

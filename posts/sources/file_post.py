@@ -75,6 +75,9 @@ def file_post(
     front = parse_front_matter(_decoded(data, place, is_html=is_html), place)
     name = file_name(path)
     page = _page(front.body) if is_html else _markdown_page(front.body)
+    if not (front.text("title") or page.title or page.text.strip()):
+        # An editor's program saves an empty file before a full one, and a full disk leaves one.
+        raise PostError("is empty.", where=place, remedy="Write a title and a text, or remove it.")
     published = front.date(site.zone, "date", "publishdate") or _first_date(
         site, page.date, name.day
     )

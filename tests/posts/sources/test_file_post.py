@@ -48,6 +48,17 @@ def test_every_field_of_the_front_matter_arrives():
     assert (post.markdown, post.external_id) == ("Body\n", "2009-09-15-juarez.md")
 
 
+@pytest.mark.parametrize("text", ["", " \n\n", "---\ndate: 2009-09-15\n---\n"])
+@pytest.mark.parametrize("path", ["juarez.md", "juarez.html"])
+def test_a_file_without_title_and_text_is_no_post(text, path):
+    with pytest.raises(PostError, match=r"is empty\."):
+        a_post(text, path)
+
+
+def test_a_title_alone_is_a_post():
+    assert a_post("---\ntitle: Gone fishing\n---\n").title == "Gone fishing"
+
+
 def test_a_name_with_a_comma_is_one_author():
     assert a_post("---\ntitle: T\nauthor: Molloy, Molly\n---\nx").authors == ("Molloy, Molly",)
 
