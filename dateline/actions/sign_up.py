@@ -28,6 +28,8 @@ CONFIRM = "confirm"
 FORM_AT_LEAST = timedelta(seconds=3)
 FORM_AT_MOST = timedelta(hours=24)
 
+_NOBODY = "nobody@nowhere.invalid"
+
 log = structlog.get_logger()
 
 
@@ -59,16 +61,17 @@ def sign_up(
     settings = find_newsletter(press, newsletter)
     now = press.clock()
     signed = _stamp_age(press, stamp, now)
+    tongue = valid_language(language) or press.config.site.language
     try:
         parsed = parse_address(address)
     except ValueError:
+        _pretend(press, settings, tongue, now)
         return
     if honeypot or (signed is not None and signed < FORM_AT_LEAST):
         log.info("sign-up dropped", newsletter=newsletter, why="robot")
         return
     consent = {"method": "form", "form": form_url, "wording": wording, "asked": now.isoformat()}
     on_time = signed is not None and signed <= FORM_AT_MOST
-    tongue = valid_language(language) or press.config.site.language
     with writing(press.engine) as conn:
         _ask(
             press,
@@ -82,6 +85,17 @@ def sign_up(
             signed=on_time,
             now=now,
         )
+
+
+def _pretend(press: Press, settings: NewsletterSettings, language: str, now: datetime) -> None:
+    """The work that a good address makes, for one that is none: the answer must not come sooner. It leaves nothing."""
+    with writing(press.engine) as conn:
+        sign_up_limits.count_sign_ups(
+            conn, press.keys, address_key=_NOBODY, network=_NOBODY, now=now
+        )
+        is_suppressed(conn, press.keys, _NOBODY)
+        subscribers.find_subscriber(conn, _NOBODY)
+        _render(press, "confirm", settings, _NOBODY, language, "", now)
 
 
 def ask_by_mail(

@@ -1,6 +1,7 @@
 """A reader signs up, confirms, changes settings, leaves and comes back: over HTTP, with the links of real mails."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from html import unescape
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from jinja2 import BaseLoader, Environment
 from starlette.testclient import TestClient
 
 from dateline.press import Press
@@ -192,6 +194,28 @@ def test_every_address_gets_the_same_page(
     assert answer.status_code == 200
     assert answer.text == reference
     assert not any("Bcc" in text or "gone@" in to for _, to, text in mails(press))
+
+
+@pytest.mark.parametrize("address", ["not an address", READER, "new@example.org"])
+def test_a_mail_is_rendered_for_every_address_so_that_no_answer_comes_sooner(
+    press: Press, visitor: TestClient, address: str
+) -> None:
+    confirmed(press, visitor)
+    rendered: list[str | None] = []
+    source = press.templates.loader
+    assert source is not None
+    press.templates.cache = None  # so that each rendering reads its template again
+
+    class Watching(BaseLoader):
+        def get_source(
+            self, environment: Environment, template: str
+        ) -> tuple[str, str | None, Callable[[], bool] | None]:
+            rendered.append(template)
+            return source.get_source(environment, template)
+
+    press.templates.loader = Watching()
+    sign_up(visitor, address)
+    assert any(str(name).startswith("mail/notice_") for name in rendered)
 
 
 def test_a_spanish_reader_is_answered_in_spanish_from_then_on(
