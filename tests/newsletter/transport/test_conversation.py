@@ -257,3 +257,24 @@ def test_lines_that_begin_with_a_dot_are_stuffed_wherever_they_come_from() -> No
     desk.parcels.append(a_parcel("ana", b".first\r\nplain\r\n.second"))
     desk.pumped()
     assert desk.hears("250 ok", "250 ok", "354 go") == "..first|plain|..second|.|"
+
+
+@pytest.mark.parametrize(
+    ("heard", "odd"),
+    [
+        pytest.param([], "354 go", id="MAIL"),
+        pytest.param(["250 ok"], "354 go", id="RCPT"),
+        pytest.param(["250 ok", "250 ok"], "250 ok", id="DATA"),
+        pytest.param(["250 ok", "250 ok", "354 go"], "354 go", id="dot"),
+    ],
+)
+def test_a_reply_that_fits_nothing_that_was_said_ends_the_connection(
+    heard: list[str], odd: str
+) -> None:
+    desk = Desk("ana", "ben")
+    desk.pumped()
+    desk.hears(*heard)
+    with pytest.raises(Disorder):
+        desk.hears(odd)
+    desk.talk.lost("disorder")
+    assert desk.outcomes[0] == ("ana", Kind.UNKNOWN if len(heard) == 3 else Kind.WEATHER)
