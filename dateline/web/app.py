@@ -45,6 +45,7 @@ def _routes(paper: Paper) -> list[BaseRoute]:
         shows("/style.css", _style),
         shows("/icon.svg", _icon),
         shows("/feeds/", pages.feeds),
+        shows("/feeds/{name}.{format}", pages.no_feed),
         shows("/feeds/{name}/", pages.feed),
         acts("/subscribe", subscribe.sign_up),
         acts("/confirm/{token}", subscribe.confirm),

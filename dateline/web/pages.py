@@ -242,6 +242,11 @@ def feed(paper: Paper, visit: Visit) -> Response:
     )
 
 
+def no_feed(paper: Paper, visit: Visit) -> Response:
+    """`/feeds/NAME.atom` without such a file: 404 at once; a feed reader sent on to `NAME.atom/` would keep asking."""
+    raise HTTPException(HTTPStatus.NOT_FOUND)
+
+
 def healthz(paper: Paper, visit: Visit) -> Response:
     """`/healthz`: 200 while the database answers; an exception here is a 500, which is the answer too."""
     with reading(paper.press.engine) as conn:

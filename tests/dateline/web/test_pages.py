@@ -322,3 +322,8 @@ def test_build_app_needs_no_newsletter(tmp_path: Path) -> None:
     html = a_visitor(press).get("/").text
     assert "<form" not in html
     assert "/subscribe" not in html
+
+
+def test_a_feed_that_is_not_there_is_a_404_and_sends_nobody_on(tmp_path: Path) -> None:
+    answer = a_visitor(a_press(tmp_path)).get("/feeds/tag-gone.atom", follow_redirects=False)
+    assert answer.status_code == 404
