@@ -151,11 +151,20 @@ def _save_revision(
 
 def _free_slug(conn: sa.Connection, wanted: str) -> str:
     slug = ascii_slug(wanted)
-    taken = sa.or_(posts.c.slug == slug, posts.c.slug.like(f"{slug}-%"))
-    return first_free_slug(slug, conn.execute(sa.select(posts.c.slug).where(taken)).scalars())
+    return _first_free(conn, posts.c.slug, slug)
 
 
 def _free_guid(conn: sa.Connection, wanted: str) -> str:
     """An id that we made ourselves is numbered when taken: two folders may hold files of one name."""
-    taken = sa.or_(posts.c.guid == wanted, posts.c.guid.startswith(f"{wanted}-", autoescape=True))
-    return first_free_slug(wanted, conn.execute(sa.select(posts.c.guid).where(taken)).scalars())
+    return _first_free(conn, posts.c.guid, wanted)
+
+
+def _first_free(conn: sa.Connection, column: sa.Column[str], wanted: str) -> str:
+    # Two steps: the first is one look at the index, and mostly the last; the second walks the whole of it, since
+    # neither database answers a LIKE from an index in every locale.
+    if conn.execute(sa.select(column).where(column == wanted)).one_or_none() is None:
+        return wanted
+    alike = column.startswith(f"{wanted}-", autoescape=True)
+    return first_free_slug(
+        wanted, [wanted, *conn.execute(sa.select(column).where(alike)).scalars()]
+    )
