@@ -21,12 +21,14 @@ _S = sign_ups.c
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """What was counted before this request: mails to the address, requests of the network, mails to anybody."""
+    """What was counted before this request: mails to the address, requests of the network, mails to the address's
+    domain and to anybody."""
 
     address_day: int
     address_month: int
     network_hour: int
     network_day: int
+    domain_hour: int
     mailed_hour: int
 
 
@@ -39,6 +41,7 @@ def may_mail(counts: Counts, *, signed: bool) -> bool:
         and counts.address_month < 3
         and counts.network_hour < hour
         and counts.network_day < day
+        and counts.domain_hour < 100
         and counts.mailed_hour < 1_000
     )
 
@@ -62,6 +65,7 @@ def count_sign_ups(
     days = [(now - back * _DAY).date() for back in range(KEPT.days + 1)]
     address = [_hashed(keys, "sign-up address", day, address_key) for day in days]
     networks = [_hashed(keys, "sign-up network", day, network) for day in days[:2]]
+    domains = [_hashed(keys, "sign-up domain", day, _domain(address_key)) for day in days[:2]]
 
     def count(*where: sa.ColumnElement[bool]) -> int:
         return conn.execute(
@@ -75,6 +79,7 @@ def count_sign_ups(
         address_month=count(*to_address, _S.at > now - KEPT),
         network_hour=count(of_network, _S.at > now - _HOUR),
         network_day=count(of_network, _S.at > now - _DAY),
+        domain_hour=count(_S.domain_hash.in_(domains), _S.mailed, _S.at > now - _HOUR),
         mailed_hour=count(_S.mailed, _S.at > now - _HOUR),
     )
 
@@ -93,6 +98,7 @@ def record_sign_up(
         sa.insert(sign_ups).values(
             network_hash=_hashed(keys, "sign-up network", now.date(), network),
             address_hash=_hashed(keys, "sign-up address", now.date(), address_key),
+            domain_hash=_hashed(keys, "sign-up domain", now.date(), _domain(address_key)),
             at=now,
             mailed=mailed,
         )
@@ -107,6 +113,10 @@ def was_told_lately(conn: sa.Connection, subscriber: int, kind: str, now: dateti
         notices.c.created > now - KEPT,
     )
     return conn.execute(query).scalar_one() > 0
+
+
+def _domain(address_key: str) -> str:
+    return address_key.rpartition("@")[2]
 
 
 def _hashed(keys: Keys, purpose: str, day: date, value: str) -> str:

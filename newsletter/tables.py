@@ -261,6 +261,7 @@ sign_ups = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("network_hash", sa.Text, nullable=False, index=True),
     sa.Column("address_hash", sa.Text, nullable=False, index=True),
+    sa.Column("domain_hash", sa.Text, nullable=False, index=True),
     sa.Column("at", UTCDateTime, nullable=False, index=True),
     sa.Column("mailed", sa.Boolean, nullable=False),
 )

@@ -147,6 +147,7 @@ def _ask(
             address_month=counts.address_month,
             network_hour=0,
             network_day=0,
+            domain_hour=0,
             mailed_hour=0,
         )
     allowed = sign_up_limits.may_mail(counts, signed=signed)

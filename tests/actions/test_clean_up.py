@@ -86,7 +86,11 @@ def test_what_the_limits_counted_is_kept_for_thirty_days(engine: sa.Engine) -> N
         for days in (29, 31):
             connection.execute(
                 sign_ups.insert().values(
-                    network_hash="n", address_hash="a", at=NOW - days * DAY, mailed=True
+                    network_hash="n",
+                    address_hash="a",
+                    domain_hash="d",
+                    at=NOW - days * DAY,
+                    mailed=True,
                 )
             )
         assert delete_old_sign_ups(connection, NOW) == 1

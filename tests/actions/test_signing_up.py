@@ -147,6 +147,19 @@ def test_a_network_may_ask_again_an_hour_later_up_to_twenty_a_day(
     assert len(mailed(press)) == 20
 
 
+def test_one_domain_is_mailed_a_hundred_times_an_hour_and_others_all_the_same(
+    press: Press, clock: Clock
+) -> None:
+    for number in range(102):
+        ask(press, f"r{number}@big.example", network=f"198.{number}.1.1")
+    ask(press, "r@small.example", network="203.0.113.1")
+    assert len(mailed(press)) == 101
+    assert mailed(press)[-1] == ("confirm", "r@small.example")
+    clock.turn(minutes=61)
+    ask(press, "late@big.example", network="203.0.113.2")
+    assert mailed(press)[-1] == ("confirm", "late@big.example")
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -194,12 +194,14 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("network_hash", sa.Text(), nullable=False),
         sa.Column("address_hash", sa.Text(), nullable=False),
+        sa.Column("domain_hash", sa.Text(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("mailed", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sign_ups")),
     )
     op.create_index(op.f("ix_sign_ups_address_hash"), "sign_ups", ["address_hash"], unique=False)
     op.create_index(op.f("ix_sign_ups_at"), "sign_ups", ["at"], unique=False)
+    op.create_index(op.f("ix_sign_ups_domain_hash"), "sign_ups", ["domain_hash"], unique=False)
     op.create_index(op.f("ix_sign_ups_network_hash"), "sign_ups", ["network_hash"], unique=False)
     op.create_table(
         "source_faults",
