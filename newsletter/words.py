@@ -9,6 +9,7 @@ from babel.dates import format_date
 from babel.lists import format_list
 from babel.numbers import format_decimal
 
+from posts.bidi import isolated
 from posts.catalogue import furniture_language, primary_language, translations
 from posts.dates import date_line, time_of_day
 
@@ -54,7 +55,7 @@ class Words:
         """Who and when: "By Luz Sosa and Ana Ruiz · 8:00 AM"."""
         if not authors:
             return time
-        names = format_list(list(authors), locale=self.language)
+        names = format_list([isolated(name) for name in authors], locale=self.language)
         by = self.text("By {names}", names=names)
         return f"{by} · {time}"
 

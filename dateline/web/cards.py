@@ -7,6 +7,7 @@ from gettext import NullTranslations
 from zoneinfo import ZoneInfo
 
 from dateline.web.words import direction, language_name
+from posts.bidi import isolated
 from posts.dates import date_line, time_of_day
 from posts.model import Post, post_url
 from posts.text import excerpt, reading_minutes, same_language, word_count
@@ -97,7 +98,8 @@ def byline(post: Post, reader: Reader) -> str:
     minutes = reading_minutes(word_count(post.content.html))
     pieces = []
     if post.content.authors:
-        pieces.append(words.gettext("By {authors}").format(authors=", ".join(post.content.authors)))
+        authors = ", ".join(map(isolated, post.content.authors))
+        pieces.append(words.gettext("By {authors}").format(authors=authors))
     pieces.append(time_of_day(post.published, reader.zone, reader.language))
     pieces.append(words.ngettext("{n} minute", "{n} minutes", minutes).format(n=minutes))
     if not same_language(post.content.language, reader.language):

@@ -327,3 +327,11 @@ def test_build_app_needs_no_newsletter(tmp_path: Path) -> None:
 def test_a_feed_that_is_not_there_is_a_404_and_sends_nobody_on(tmp_path: Path) -> None:
     answer = a_visitor(a_press(tmp_path)).get("/feeds/tag-gone.atom", follow_redirects=False)
     assert answer.status_code == 404
+
+
+def test_an_arabic_card_runs_from_right_to_left_and_its_byline_as_the_page(tmp_path: Path) -> None:
+    press = a_press(tmp_path)
+    a_post(press, "الجسر", language="ar", authors=("نور حداد",))
+    html = a_visitor(press).get("/").text
+    assert '<h3 lang="ar" dir="rtl">' in html
+    assert '<p class="byline">By \u2068نور حداد\u2069 · ' in html
