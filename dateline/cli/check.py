@@ -33,7 +33,8 @@ def check(config_path: Path, *, as_json: bool) -> None:
     else:
         for part in PARTS:
             faults = [fault for fault in found if fault.part == part]
-            click.echo(f"{part}: " + (f"{len(faults)} faults" if faults else "fine"))
+            plural = "s" * (len(faults) != 1)
+            click.echo(f"{part}: " + (f"{len(faults)} fault{plural}" if faults else "fine"))
             for fault in faults:
                 click.echo(f"  {fault}")
     if found:

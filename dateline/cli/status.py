@@ -69,7 +69,10 @@ def _print(press: Press, found: Status) -> None:
         [_row(press, one) for one in found.newsletters],
     )
     click.echo()
-    click.echo(f"{found.posts} posts are public." + _scheduled(press, found))
+    click.echo(
+        f"{found.posts} {'post is' if found.posts == 1 else 'posts are'} public."
+        + _scheduled(press, found)
+    )
     if found.open_notices:
         click.echo(f"{found.open_notices} notices wait to be sent.")
     click.echo("Delivery is running." if found.is_delivering else "Delivery is not running.")

@@ -57,6 +57,7 @@ def test_a_template_with_an_error_is_named_with_file_and_line(folder: Path) -> N
     (folder / "mine/mail/digest.html.j2").write_text("<p>\n{% if %}\n", "utf-8")
     [fault] = _faults(folder)
     assert fault.startswith(f"{folder}/mine/mail/digest.html.j2:2: ")
+    assert "templates: 1 fault\n" in _checked(folder).output
 
 
 def test_a_feed_on_disk_that_does_not_parse_is_named(folder: Path) -> None:
