@@ -54,3 +54,11 @@ def test_nothing_that_was_cleaned_breaks_a_page_or_loads_from_elsewhere(raw: str
     fitted = body(clean_html(raw, None))
     assert "<script" not in fitted
     assert 'src="http' not in fitted
+
+
+def test_a_picture_of_ours_does_not_bring_other_hosts_by_its_srcset() -> None:
+    html = body(
+        f'<p><img src="{WEB}/media/a.png" srcset="https://else.example/b.png 2x" alt=""></p>'
+    )
+    assert "else.example" not in html
+    assert 'src="/media/a.png"' in html
