@@ -28,7 +28,6 @@ class Heard:
 
     commands: list[str] = field(default_factory=list)
     texts: list[bytes] = field(default_factory=list)
-    injected: bool = False
 
     def verbs(self) -> str:
         """The verbs in their order."""
