@@ -99,3 +99,14 @@ def integrity_faults(connection: sa.Connection) -> list[str]:
     orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
     faults = [str(line) for line in found if line != "ok"]
     return faults + [f"a row of {row[0]} points at no row of {row[2]}" for row in orphans[:20]]
+
+
+def forget_deleted(engine: sa.Engine) -> None:
+    """Takes what was deleted out of SQLite's write-ahead log too (`secure_delete` clears the file itself).
+
+    A reader that is at work meanwhile delays that to the next checkpoint; PostgreSQL's vacuum sees to it by itself.
+    """
+    if engine.dialect.name != "sqlite":
+        return
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")

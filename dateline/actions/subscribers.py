@@ -39,7 +39,7 @@ from newsletter.import_csv import (
 )
 from newsletter.spec import NewsletterSettings
 from newsletter.subscriptions import SubscriptionStatus
-from posts.database import reading, writing
+from posts.database import forget_deleted, reading, writing
 from posts.errors import DatelineError, NotFound, Refused
 from posts.text import valid_language
 
@@ -234,6 +234,7 @@ def erase(press: Press, address: str, *, suppress: bool = False) -> bool:
         if suppress:
             suppression.suppress(conn, press.keys, parsed.address, "erased", "on request", now)
     if reader is not None:
+        forget_deleted(press.engine)
         log.info("subscriber erased", subscriber=reader.id, suppressed=suppress)
     return reader is not None
 
