@@ -36,7 +36,7 @@ def statuses(press: Press) -> dict[str, str]:
     """Status by address."""
     with reading(press.engine) as conn:
         query = sa.select(subscribers.c.address, subscriptions.c.status).join(subscriptions)
-        return {address: status for address, status in conn.execute(query)}
+        return {row.address: row.status for row in conn.execute(query)}
 
 
 def a_file(folder: Path, text: str) -> Path:
