@@ -468,6 +468,9 @@ def _judge_pair(
                 excuses |= {"later"}
             if reader.suppressed is not None:
                 excuses |= {"suppressed"}
+            if any(when > entered and status == "paused" for when, status, _ in reader.states):
+                # who left and came back may have paused when the next issue reached the post
+                excuses |= {"paused"} if "left" in excuses else set()
             excused |= excuses
             was_owed = True
     allowed = set().union(*(_ALLOWED[one] for one in excused), {Reason.HIDDEN})
