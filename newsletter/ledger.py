@@ -272,26 +272,35 @@ def _row_of(result: Result, now: datetime) -> dict[str, object]:
     }
 
 
+_STANDING = (
+    sa.select(
+        deliveries.c.number,
+        UNSETTLED.label("is_open"),
+        subscribers.c.id.label("subscriber"),
+        subscriptions.c.status,
+        (editions.c.replaced_by == 0).label("is_empty"),
+    )
+    .outerjoin(subscribers, subscribers.c.id == deliveries.c.subscriber)
+    .outerjoin(subscriptions, subscriptions.c.id == deliveries.c.subscription)
+    .outerjoin(
+        editions,
+        (editions.c.issue == deliveries.c.issue) & (editions.c.edition == deliveries.c.edition),
+    )
+    .where(
+        deliveries.c.issue == sa.bindparam("e_issue"),
+        deliveries.c.number.in_(sa.bindparam("e_numbers", expanding=True)),
+    )
+)
+"""Made once: building it anew took half of the time that a flush holds the lock."""
+
+
 def _exclude(conn: sa.Connection, work: Work, now: datetime) -> dict[int, str]:
     """Who of the wanted may not be sent to any more, written down; a row that is final already is left alone."""
     if not work.wanted:
         return {}
     wanted = {delivery.number: delivery for delivery in work.wanted}
     rows = conn.execute(
-        sa.select(
-            deliveries.c.number,
-            UNSETTLED.label("is_open"),
-            subscribers.c.id.label("subscriber"),
-            subscriptions.c.status,
-            (editions.c.replaced_by == 0).label("is_empty"),
-        )
-        .outerjoin(subscribers, subscribers.c.id == deliveries.c.subscriber)
-        .outerjoin(subscriptions, subscriptions.c.id == deliveries.c.subscription)
-        .outerjoin(
-            editions,
-            (editions.c.issue == deliveries.c.issue) & (editions.c.edition == deliveries.c.edition),
-        )
-        .where(deliveries.c.issue == work.batch.issue, deliveries.c.number.in_(list(wanted)))
+        _STANDING, {"e_issue": work.batch.issue, "e_numbers": list(wanted)}
     ).all()
     hashes = suppressed_hashes(conn, (delivery.address_hash for delivery in work.wanted))
     found: dict[int, str] = {}

@@ -55,14 +55,18 @@ def is_suppressed(conn: sa.Connection, keys: Keys, address: str) -> bool:
     return bool(suppressed_hashes(conn, [hashed]))
 
 
+_OF_HASHES = sa.select(suppressions.c.address_hash).where(
+    suppressions.c.address_hash.in_(sa.bindparam("hashes", expanding=True))
+)
+
+
 def suppressed_hashes(conn: sa.Connection, hashes: Iterable[str]) -> set[str]:
     """Those of `hashes` that are suppressed."""
     wanted = list(hashes)
     found: set[str] = set()
     for start in range(0, len(wanted), _CHUNK):
         chunk = wanted[start : start + _CHUNK]
-        query = sa.select(suppressions.c.address_hash).where(suppressions.c.address_hash.in_(chunk))
-        found.update(conn.execute(query).scalars())
+        found.update(conn.execute(_OF_HASHES, {"hashes": chunk}).scalars())
     return found
 
 
