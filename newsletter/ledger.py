@@ -299,9 +299,7 @@ def _exclude(conn: sa.Connection, work: Work, now: datetime) -> dict[int, str]:
     if not work.wanted:
         return {}
     wanted = {delivery.number: delivery for delivery in work.wanted}
-    rows = conn.execute(
-        _STANDING, {"e_issue": work.batch.issue, "e_numbers": list(wanted)}
-    ).all()
+    rows = conn.execute(_STANDING, {"e_issue": work.batch.issue, "e_numbers": list(wanted)}).all()
     hashes = suppressed_hashes(conn, (delivery.address_hash for delivery in work.wanted))
     found: dict[int, str] = {}
     for row in rows:

@@ -1,25 +1,29 @@
 """Pictures and other media that lie beside folder posts: copied into `[paths] media`, so that pages can show them.
 
 `photo.jpg` beside `content/2009/juarez.md` is served as `/media/content/2009/photo.jpg`. Nothing is ever deleted there:
-mails and feeds that went out keep their pictures.
+mails and feeds that went out keep their pictures. JPEG, PNG, WebP and GIF are copied without their metadata
+(`posts/pictures.py`); sound, film, PDF and SVG are copied as they are, and may say where and by whom they were made.
 """
 
 import os
-import shutil
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
 from posts.model import SourceFault
+from posts.pictures import without_metadata
 from posts.text import ascii_slug
 
 _MEDIA = frozenset(
     (
-        *(".avif", ".gif", ".jpeg", ".jpg", ".png", ".svg", ".webp"),
+        *(".gif", ".jpeg", ".jpg", ".png", ".svg", ".webp"),
         *(".m4a", ".mp3", ".mp4", ".oga", ".ogg", ".opus", ".pdf", ".wav", ".webm"),
     )
 )
 """Only these leave the folder: a draft or a note beside a picture is nobody's business."""
+_UNCLEANED = frozenset((".avif",))
+"""Browsers show them, and we cannot take the camera's position out: a fault each, and no copy."""
 _MAX_FILE = 100_000_000
 
 
@@ -43,13 +47,17 @@ def copy_media(root: Path, media: Path, *, source: str) -> list[SourceFault]:
                 raise OSError("it is a symbolic link that leads out of the folder")
             if real.stat().st_size > _MAX_FILE:
                 raise OSError(f"it is larger than {_MAX_FILE // 1_000_000} MB")
+            if path.suffix.lower() in _UNCLEANED:
+                raise ValueError(
+                    "where and with what it was taken cannot be removed from this kind"
+                )
             _copy_changed(real, target / place)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             faults.append(
                 SourceFault(
                     source=source,
                     place=f"{source.rstrip('/')}/{os.fsencode(place).decode('utf-8', 'replace')}",
-                    what=f"is not shown on its page: {error.strerror or error}.",
+                    what=f"is not shown on its page: {getattr(error, 'strerror', None) or error}.",
                     remedy="Its post goes out without it.",
                 )
             )
@@ -68,20 +76,35 @@ def _list_media(root: Path, *, skipped: Path) -> Iterator[Path]:
             if not name.startswith((".", "_")) and Path(here, name) != skipped
         )
         for name in sorted(names):
-            if not name.startswith((".", "_")) and Path(name).suffix.lower() in _MEDIA:
+            if not name.startswith((".", "_")) and Path(name).suffix.lower() in (
+                _MEDIA | _UNCLEANED
+            ):
                 yield Path(here, name)
 
 
 def _copy_changed(file: Path, copy: Path) -> None:
     """Copies unless size and time are the same; never half a file under the name that is served."""
-    wanted = file.stat()
+    wanted = _stamp(file.stat())
     try:
-        there = copy.stat()
-        if (there.st_size, there.st_mtime_ns) == (wanted.st_size, wanted.st_mtime_ns):
+        if copy.stat().st_mtime_ns == wanted:
             return
     except FileNotFoundError:
         copy.parent.mkdir(parents=True, exist_ok=True)
+    # By the name that is served, not by the one a link leads to.
+    body = without_metadata(file.read_bytes(), copy.suffix)
     part = copy.with_name(f".{copy.name}.part")
-    shutil.copy2(file, part)
+    part.write_bytes(body)
+    os.utime(part, ns=(wanted, wanted))
     part.chmod(0o644)
     os.replace(part, copy)
+
+
+def _stamp(stat: os.stat_result) -> int:
+    """The time a copy bears: the original's second, and a mark of its exact time and size below that.
+
+    A cleaned copy is smaller than its original, so its own size tells nothing; and a copy from before pictures were
+    cleaned bears the original's time itself, and is so replaced. Whole microseconds, which file systems keep.
+    """
+    second = 1_000_000_000
+    mark = zlib.crc32(f"{stat.st_size} {stat.st_mtime_ns}".encode()) % 1_000_000
+    return stat.st_mtime_ns // second * second + mark * 1000

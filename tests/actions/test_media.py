@@ -1,6 +1,7 @@
 """Pictures beside folder posts: from the folder to the page, the feed and no further."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,9 @@ from dateline.web.app import build_app
 from posts import store
 from posts.database import reading
 from tests.actions.test_poll import Clock, a_press
+from tests.posts.test_pictures import a_jpeg, a_png, exif
 
-PICTURE = b"\x89PNG picture"
+PICTURE = a_png()
 
 
 @pytest.fixture
@@ -64,7 +66,7 @@ def test_only_media_leave_the_folder(tmp_path: Path) -> None:
     content, media = tmp_path / "content", tmp_path / "media"
     (content / "_drafts").mkdir(parents=True)
     for name in ("a.png", "draft.md", "notes.txt", ".hidden.png", "_drafts/b.png", "key.pem"):
-        (content / name).write_bytes(b"x")
+        (content / name).write_bytes(PICTURE)
     assert copy_media(content, media, source="content") == []
     assert [path.name for path in media.rglob("*") if path.is_file()] == ["a.png"]
 
@@ -74,7 +76,7 @@ def test_a_link_out_of_the_folder_is_a_fault_and_not_followed(tmp_path: Path) ->
     content.mkdir()
     (tmp_path / "secret").write_bytes(b"s")
     os.symlink(tmp_path / "secret", content / "a.png")
-    (content / "b.png").write_bytes(b"b")
+    (content / "b.png").write_bytes(PICTURE)
     (fault,) = copy_media(content, media, source="content")
     assert (fault.place, "leads out" in fault.what) == ("content/a.png", True)
     assert [path.name for path in media.rglob("*") if path.is_file()] == ["b.png"]
@@ -83,21 +85,22 @@ def test_a_link_out_of_the_folder_is_a_fault_and_not_followed(tmp_path: Path) ->
 def test_a_changed_picture_is_copied_anew_and_an_unchanged_one_is_not(tmp_path: Path) -> None:
     content, media = tmp_path / "content", tmp_path / "media"
     content.mkdir()
-    (content / "a.png").write_bytes(b"one")
+    (content / "a.png").write_bytes(PICTURE)
     copy = media / "content" / "a.png"
     copy_media(content, media, source="content")
     first = copy.stat().st_ino
     copy_media(content, media, source="content")
     assert copy.stat().st_ino == first
-    (content / "a.png").write_bytes(b"another")
+    another = a_png((b"gAMA", b"1234"))
+    (content / "a.png").write_bytes(another)
     copy_media(content, media, source="content")
-    assert copy.read_bytes() == b"another"
+    assert copy.read_bytes() == another
 
 
 def test_a_media_folder_inside_the_content_is_not_copied_into_itself(tmp_path: Path) -> None:
     media = tmp_path / "media"
     media.mkdir()
-    (media / "a.png").write_bytes(b"x")
+    (media / "a.png").write_bytes(PICTURE)
     copy_media(tmp_path, media, source=".")
     assert [path.relative_to(media).as_posix() for path in media.rglob("*")] == ["a.png"]
 
@@ -109,3 +112,28 @@ def test_two_posts_of_one_name_in_two_folders_have_neighbours_of_their_own() -> 
     assert media_base_url("https://p.example", "../Other blog", "x.md") == (
         "https://p.example/media/other-blog/"
     )
+
+
+def test_a_picture_is_published_without_where_it_was_taken_even_over_an_older_copy(
+    tmp_path: Path,
+) -> None:
+    content, media = tmp_path / "content", tmp_path / "media"
+    content.mkdir()
+    picture, copy = content / "a.jpg", media / "content" / "a.jpg"
+    picture.write_bytes(a_jpeg((0xE1, exif(6) + b"GPS 31.7 -106.4")))
+    copy.parent.mkdir(parents=True)
+    shutil.copy2(picture, copy)
+    assert copy_media(content, media, source="content") == []
+    assert b"GPS" in picture.read_bytes()
+    assert b"GPS" not in copy.read_bytes()
+
+
+def test_a_picture_that_cannot_be_cleaned_is_a_fault_and_not_published(tmp_path: Path) -> None:
+    content, media = tmp_path / "content", tmp_path / "media"
+    content.mkdir()
+    (content / "a.jpg").write_bytes(a_jpeg((0xE1, exif(6)))[:-20])
+    (content / "b.avif").write_bytes(b"\0\0\0 ftypavif")
+    (content / "c.png").write_bytes(PICTURE)
+    faults = copy_media(content, media, source="content")
+    assert [fault.place for fault in faults] == ["content/a.jpg", "content/b.avif"]
+    assert [path.name for path in media.rglob("*") if path.is_file()] == ["c.png"]
