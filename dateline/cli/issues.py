@@ -368,7 +368,8 @@ def report(issue_id: int, config_path: Path, as_json: bool) -> None:
 
     from dateline.actions.books import report as report_issue
 
-    made = report_issue(opened(config_path), issue_id)
+    press = opened(config_path)
+    made = report_issue(press, issue_id)
     if as_json:
         print_json(asdict(made))
         return
@@ -390,9 +391,14 @@ def report(issue_id: int, config_path: Path, as_json: bool) -> None:
             ("Code", "State", "How many", "Example", "What to do"),
             [(e.code, e.state, e.amount, e.example, e.advice) for e in made.errors],
         )
-    for line in made.in_doubt:
+    for doubt in made.doubts:
+        who = doubt.address or f"subscriber {doubt.subscriber} (erased)"
+        when = local_time(press, doubt.at)
+        became = f"was in doubt, then {doubt.settled}" if doubt.settled else "is in doubt"
+        click.echo(f"{who} {became} ({doubt.why}, {when}).")
+    for before, line, after in made.sealed_anew:
         click.echo(
-            f"In doubt: {line.address or f'subscriber {line.subscriber} (erased)'}: {line.reason or ''}"
+            f"Sealed anew for the withdrawal in journal line {line}: {before[:12]} became {after[:12]}."
         )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from dateline.actions.books import report, resolve, retry_failed
 from dateline.actions.deliver import deliver
@@ -12,6 +13,7 @@ from dateline.actions.explain import explain
 from dateline.actions.release import send_test
 from dateline.actions.subscribers import unsubscribe
 from dateline.actions.suppress import list_suppressed, unsuppress_address
+from dateline.cli.main import dateline
 from newsletter.books import Books, books
 from newsletter.issues import get_issue
 from posts.database import reading
@@ -70,6 +72,9 @@ def test_a_post_withdrawn_while_its_issue_goes_out_reaches_nobody_after_the_next
         email.message_from_bytes(board.messages[0][1])["Date"]
     }
     assert len(report(press, issue).sealed_anew) == 1
+    config = str(press.folder / "config.toml")
+    said = CliRunner().invoke(dateline, ["issues", "report", str(issue), "--config", config])
+    assert "Sealed anew for the withdrawal in journal line" in said.output
     with reading(press.engine) as conn:
         from posts import store
 
@@ -160,6 +165,9 @@ def test_an_answer_that_was_lost_is_resent_with_the_same_bytes_and_named(
     assert mine[0] == mine[1]
     assert the_books(press, issue).sent == 2
     assert [doubt.settled for doubt in report(press, issue).doubts] == ["resent, sent"]
+    config = str(press.folder / "config.toml")
+    said = CliRunner().invoke(dateline, ["issues", "report", str(issue), "--config", config])
+    assert "ana@example.net was in doubt, then resent, sent (lost reply, " in said.output
 
 
 @pytest.mark.parametrize("resend", [True, False])

@@ -275,11 +275,8 @@ def test_a_daemon_that_meets_another_names_it(tmp_path: Path) -> None:
     assert f"the daemon's delivery program, process {pid}" in str(refused.value)
 
 
-def test_a_second_daemon_on_the_same_folder_is_refused_by_name(
-    tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    if not request.config.getoption("--long"):
-        pytest.skip("it waits fifteen seconds for the first to end; --long runs it")
+@pytest.mark.long  # it waits fifteen seconds for the first to end
+def test_a_second_daemon_on_the_same_folder_is_refused_by_name(tmp_path: Path) -> None:
     a_sending_press(tmp_path, 9)
     with a_daemon(tmp_path) as daemon:
         pid = daemon.delivery_pid()

@@ -38,13 +38,10 @@ def test_every_owed_post_is_sent_once_or_explained(
     assert verdict.owed > 500
 
 
+@pytest.mark.long
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("seed", [2009, 1836])
-def test_a_whole_year_of_hourly_ticks(
-    sqlite_engine: sa.Engine, request: pytest.FixtureRequest, seed: int
-) -> None:
-    if not request.config.getoption("--long"):
-        pytest.skip("the whole year runs with --long")
+def test_a_whole_year_of_hourly_ticks(sqlite_engine: sa.Engine, seed: int) -> None:
     walk = walked(sqlite_engine, datetime(2026, 1, 1, tzinfo=UTC), 24 * 365, seed=seed, readers=150)
     verdict = judge(walk, walk.room.now)
     print(
