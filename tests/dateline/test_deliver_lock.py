@@ -83,14 +83,19 @@ def test_a_child_process_does_not_outlive_us_with_the_lock(tmp_path: Path) -> No
     lock = DeliverLock(tmp_path)
     assert lock.acquire("one")
     child = subprocess.Popen(
-        [sys.executable, "-c", "import sys; sys.stdin.read()"],
+        [sys.executable, "-c", "import sys; print('up', flush=True); sys.stdin.read()"],
         stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         close_fds=False,
     )
+    assert child.stdout is not None
+    # the kernel lets go of what exec closes a moment after Popen has returned; the child's first word is later
+    assert child.stdout.readline() == b"up\n"
     lock.release()
     try:
         assert not is_held(tmp_path)
     finally:
         assert child.stdin is not None
         child.stdin.close()
+        child.stdout.close()
         child.wait()
