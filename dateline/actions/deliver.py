@@ -44,7 +44,7 @@ _WEATHER_PATIENCE_S = 20.0
 """By hand, without `--until-done`, weather is waited out so long."""
 _LOCK_WAIT_S = 4.0
 _ORPHAN_GRACE_S = 0.3
-_LAST_WORD_S = 0.9
+_LAST_WORD_S = 0.6
 """The daemon was killed: what is on the wire gets this long, and then the program is gone, whatever it was at."""
 _FOLLOW_S = 1.0
 _NO_ISSUE = 0
