@@ -23,6 +23,7 @@ from dateline.press import Press
 from newsletter.books import count_open, list_open_books
 from newsletter.flusher import Flusher
 from newsletter.headers import domain_of
+from newsletter.issues import get_issue
 from newsletter.runs import Counts, Pace, State
 from newsletter.sealed import Messages
 from newsletter.sender import Sender
@@ -94,8 +95,12 @@ def deliver(
 ) -> DeliverResult:
     """Sends what is due (of one issue, with `issue`, and all notices) and returns; `until_done` waits for retries.
 
-    Beside a running daemon it sends nothing and follows the daemon's work. Raises Refused where nothing may be sent.
+    Beside a running daemon it sends nothing and follows the daemon's work. Raises Refused where nothing may be sent,
+    NotFound for an issue that does not exist.
     """
+    if issue is not None and issue != _NO_ISSUE:
+        with reading(press.engine) as conn:
+            get_issue(conn, issue)
     refuse_dead_links(press)
     refuse_open_talk(press)
     with DeliverLock(press.var) as lock:

@@ -225,3 +225,9 @@ def test_a_notice_goes_out_is_put_off_and_fails_as_a_delivery_does(
     send_test(press, issue, "nobody@example.net")
     deliver(press)
     assert board.recipients[-1] == "nobody@example.net"
+
+
+def test_an_issue_that_does_not_exist_is_not_sent_in_silence(tmp_path: Path, clock: Clock) -> None:
+    press = a_press(tmp_path, clock)
+    with pytest.raises(NotFound, match="no issue 99"):
+        deliver(press, issue=99)
