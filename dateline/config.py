@@ -19,7 +19,7 @@ from dateline.config_lines import line_numbers
 from dateline.config_messages import described
 from dateline.config_rules import findings
 from feeds.spec import FeedSettings
-from newsletter.spec import MailSettings, NewsletterSettings
+from newsletter.spec import MailSettings, NewsletterSettings, PrivacySettings
 from posts.settings import DatabaseSettings, Paths, Settings, Site, SourceSettings, Web
 
 __all__ = ["Config", "ConfigError", "Loaded", "Places", "load_config", "read_config"]
@@ -40,6 +40,7 @@ class Config(Settings):
         tuple[NewsletterSettings, ...], Field(description="What one subscribes to.")
     ] = ()
     mail: MailSettings
+    privacy: PrivacySettings = PrivacySettings()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

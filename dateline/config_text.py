@@ -175,10 +175,37 @@ transport = "maildir"
 # connections = 10
 # Messages a second; unset: no limit to a relay on this machine, 10 to any other.
 # rate = 10
+# What your provider allows in any hour or day; kept over restarts.
+# limits = ["10000 in 1h"]
 # A delivery that a crash left in doubt: "resend" (the reader may get it twice) or "hold" (you decide).
 # in_doubt = "resend"
 # retry_for = "24h"
 # flush_every = 20
 # power_safe = true
 # stop_grace = "10s"
+
+# Further relays, in order, for while the one above cannot be used; the same settings.
+# [[mail.relays]]
+# host = "smtp2.example.org"
+# port = 587
+# tls = "starttls"
+# username = "news"
+# password_file = "var/mail-password-2"
+
+# Bounds for the readers of one provider, which share them.
+# [[mail.domains]]
+# domains = ["gmail.com", "googlemail.com"]
+# connections = 5
+# rate = 20
+# limits = ["5000 in 1h"]
+
+# Signatures (DKIM); leave them out where your provider signs. `dateline doctor keygen` makes a key.
+# [[mail.dkim]]
+# domain = "news.example.org"
+# selector = "s1"
+# key_file = "var/dkim-s1.pem"
+
+[privacy]
+# After so long a finished issue's deliveries give way to their totals.
+# keep_deliveries = "90d"
 """

@@ -65,6 +65,94 @@ class NewsletterSettings(Settings):
         return {SCHEDULED: self.schedule}
 
 
+Limit = Annotated[
+    str,
+    Field(
+        pattern=r"^[1-9][0-9]{0,9} in [1-9][0-9]{0,5}[smhdw]$",
+        description="At most so many in any such time: `10000 in 1h`.",
+    ),
+]
+
+
+class RelaySettings(Settings):
+    """`[[mail.relays]]`: a further relay, in order: it is used while those before it cannot be."""
+
+    host: Annotated[str, Field(description="The relay's name.")]
+    port: Annotated[int, Field(ge=1, le=65535, description="The relay's port.")] = 587
+    tls: Annotated[
+        Literal["starttls", "implicit", "none"],
+        Field(description="Never a silent fallback; `none` only to this machine."),
+    ] = "starttls"
+    ca_file: Annotated[
+        str | None, Field(description="Certificates to trust instead of the system's.")
+    ] = None
+    username: Annotated[str | None, Field(description="Login at the relay.")] = None
+    password: Annotated[SecretStr | None, Field(description="Password at the relay.")] = None
+    password_file: Annotated[
+        str | None, Field(description="File whose first line is the password.")
+    ] = None
+    connections: Annotated[
+        int, Field(ge=1, le=1000, description="Connections to the relay at once.")
+    ] = 10
+    rate: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            description="Messages a second; default no limit to a relay on this machine, 10 to any other.",
+        ),
+    ] = None
+    limits: Annotated[
+        tuple[Limit, ...],
+        Field(description="Most messages in any such time, kept over restarts: `10000 in 1h`."),
+    ] = ()
+
+
+class DomainSettings(Settings):
+    """`[[mail.domains]]`: how fast to send to the readers of one provider, whatever the relay."""
+
+    domains: Annotated[
+        tuple[str, ...],
+        Field(min_length=1, description="The provider's domains, which share these bounds."),
+    ]
+    connections: Annotated[
+        int | None, Field(ge=1, description="Messages on their way to it at once.")
+    ] = None
+    rate: Annotated[float | None, Field(gt=0, description="Messages a second.")] = None
+    limits: Annotated[
+        tuple[Limit, ...],
+        Field(description="Most messages in any such time, kept over restarts: `10000 in 1h`."),
+    ] = ()
+
+
+class DkimSettings(Settings):
+    """`[[mail.dkim]]`: a key that signs every mail (RFC 6376); `dateline doctor keygen` writes one."""
+
+    domain: Annotated[
+        str, Field(description="The signing domain; as a rule that of `[mail] from`.")
+    ]
+    selector: Annotated[
+        str,
+        Field(
+            pattern=r"^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$",
+            description="Where the public key lies: `SELECTOR._domainkey.DOMAIN`.",
+        ),
+    ]
+    key_file: Annotated[
+        str, Field(description="The private key, PEM: RSA of 2048 bits, or Ed25519.")
+    ]
+
+
+class PrivacySettings(Settings):
+    """`[privacy]`: how long things are kept."""
+
+    keep_deliveries: Annotated[
+        Duration,
+        Field(
+            description="After so long a finished issue's deliveries give way to their totals; `explain` says so."
+        ),
+    ] = timedelta(days=90)
+
+
 class MailSettings(Settings):
     """`[mail]`: who mails come from and what takes them."""
 
@@ -104,6 +192,20 @@ class MailSettings(Settings):
             description="Messages a second; default no limit to a relay on this machine, 10 to any other.",
         ),
     ] = None
+    limits: Annotated[
+        tuple[Limit, ...],
+        Field(description="Most messages in any such time, kept over restarts: `10000 in 1h`."),
+    ] = ()
+    relays: Annotated[
+        tuple[RelaySettings, ...],
+        Field(description="Further relays, in order, for while this one cannot be used."),
+    ] = ()
+    domains: Annotated[
+        tuple[DomainSettings, ...], Field(description="Bounds for single providers.")
+    ] = ()
+    dkim: Annotated[
+        tuple[DkimSettings, ...], Field(description="The keys that sign every mail.")
+    ] = ()
     in_doubt: Annotated[
         Literal["resend", "hold"], Field(description="What happens to a delivery in doubt.")
     ] = "resend"

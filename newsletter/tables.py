@@ -106,6 +106,7 @@ issues = sa.Table(
     sa.Column("released", UTCDateTime),
     sa.Column("finished", UTCDateTime),
     sa.Column("recipients", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("totals", sa.JSON),
     sa.UniqueConstraint("newsletter", "number"),
     sa.UniqueConstraint("newsletter", "frequency", "wall_time"),
     sa.Index(
@@ -119,7 +120,8 @@ issues = sa.Table(
 )
 """`kind`: regular (covers journal (start, end]) or special. `status`: draft, released, paused, cancelled, done.
 `seen` is the journal number it was composed at or last previewed at (DESIGN.md 8.4); `date` is the one Date
-header; `number` is None for a cancelled draft, which was never there."""
+header; `number` is None for a cancelled draft, which was never there. `totals`: the last books, once the deliveries
+were let go of (`[privacy] keep_deliveries`)."""
 
 issue_posts = sa.Table(
     "issue_posts",
@@ -266,3 +268,34 @@ sign_ups = sa.Table(
     sa.Column("mailed", sa.Boolean, nullable=False),
 )
 """What the sign-up limits count; hashes under a daily key, kept 30 days (mail.md 7.1)."""
+
+paces = sa.Table(
+    "paces",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("rate", sa.Float),
+    sa.Column("slowed", UTCDateTime),
+    sa.Column("raised", UTCDateTime),
+    sa.Column("next_at", UTCDateTime),
+)
+"""How fast one relay or one provider takes mail, shared by all who send. `rate` is what was found, messages a second,
+NULL while nobody was asked to slow down; `next_at` when the next message may go."""
+
+pace_counts = sa.Table(
+    "pace_counts",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("slot", UTCDateTime, primary_key=True),
+    sa.Column("count", sa.Integer, nullable=False),
+)
+"""How many messages were named for a relay or provider in the time that begins at `slot`: what the limits count."""
+
+senders = sa.Table(
+    "senders",
+    metadata,
+    sa.Column("owner", sa.Text, primary_key=True),
+    sa.Column("began", UTCDateTime, nullable=False),
+    sa.Column("at", UTCDateTime, nullable=False),
+    sa.Column("report", sa.JSON, nullable=False),
+)
+"""The processes that send, each with what it last said of itself: counts, rate, relays (senders.py)."""

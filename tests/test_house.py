@@ -120,7 +120,9 @@ def test_every_setting_is_in_the_docs_with_its_meaning() -> None:
         for thing in vars(import_module(module)).values():
             if isinstance(thing, type) and issubclass(thing, BaseModel):
                 for name, field in thing.model_fields.items():
-                    assert f"`{field.alias or name}`" in page, (thing.__name__, name)
+                    key = field.alias or name
+                    section = f"[[mail.{key}]]" if thing.__name__ == "MailSettings" else key
+                    assert f"`{key}`" in page or f"`{section}`" in page, (thing.__name__, name)
                     assert field.description, (thing.__name__, name)
 
 

@@ -88,6 +88,7 @@ def test_what_the_comments_show_as_defaults_are_the_defaults(tmp_path: Path) -> 
         *("contact", "postal_address", "tips", "policy", "templates", "link", "slug", "title"),
         *("tags", "authors", "languages", "subject", "reply_to", "editors", "maildir", "host"),
         *("ca_file", "username", "password", "password_file", "rate"),
+        *("limits", "port", "connections", "domains", "domain", "selector", "key_file"),
     }
     defaults = {
         setting.path[-1]: config_reference.default_text(setting).strip("`")
