@@ -4,8 +4,9 @@ import os
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import jinja2
 import sqlalchemy as sa
@@ -14,6 +15,22 @@ from dateline.config import Config
 from dateline.templating import build_templates
 from newsletter.tokens import Keys
 from posts.database import open_engine
+
+if TYPE_CHECKING:
+    from newsletter.transport.smtp import Timeouts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long others are waited for. Operators have no say in it; fault tests bring a shorter one.
+
+    `timeouts` None: those of RFC 5321 4.5.3.2. `first_wait_s`: how long a relay that took its leave is left alone
+    first; `lease`: how long a batch belongs to whoever leased it.
+    """
+
+    timeouts: "Timeouts | None" = None
+    first_wait_s: float = 1.0
+    lease: timedelta = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +45,7 @@ class Press:
     templates: jinja2.Environment
     clock: Callable[[], datetime]
     program: str = "dateline"
+    patience: Patience = Patience()
 
     def path(self, setting: str) -> Path:
         """The path that a setting names, counted from the folder of config.toml."""
@@ -55,6 +73,7 @@ def open_press(
     *,
     clock: Callable[[], datetime] = utc_now,
     program: str = "dateline",
+    patience: Patience = Patience(),
 ) -> Press:
     """Opens the database (without migrating it), reads or makes the secret."""
     operator_folder = folder / config.site.templates if config.site.templates else None
@@ -66,6 +85,7 @@ def open_press(
         templates=build_templates(operator_folder),
         clock=clock,
         program=program,
+        patience=patience,
     )
 
 

@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from types import FrameType
 
 import structlog
@@ -40,7 +39,6 @@ __all__ = [
     "run_daemon",
 ]
 
-LEASE = timedelta(seconds=60)
 _WEATHER_PATIENCE_S = 20.0
 """By hand, without `--until-done`, weather is waited out so long."""
 _LOCK_WAIT_S = 4.0
@@ -234,7 +232,7 @@ def _send(
             ),
             owner=f"{os.uname().nodename}:{os.getpid()}:{secrets.token_hex(4)}",
             clock=press.clock,
-            lease=LEASE,
+            lease=press.patience.lease,
             in_doubt=mail.in_doubt,
             only=issue,
             reseal=lambda withdrawn: _reseal(press, withdrawn),

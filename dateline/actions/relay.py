@@ -12,7 +12,7 @@ from newsletter.headers import domain_of
 from newsletter.transport.base import Transport
 from newsletter.transport.maildir import MaildirTransport
 from newsletter.transport.pool import SmtpTransport
-from newsletter.transport.smtp import Relay
+from newsletter.transport.smtp import Relay, Timeouts
 from posts.errors import Refused
 
 DEFAULT_RATE_PER_S = 10.0
@@ -96,8 +96,11 @@ def build_transport(press: Press) -> Transport:
         username=mail.username,
         password=_password(press),
         helo=_own_name(press),
+        timeouts=press.patience.timeouts or Timeouts(),
     )
-    return SmtpTransport(relay, mail.connections, random.random)
+    return SmtpTransport(
+        relay, mail.connections, random.random, first_wait_s=press.patience.first_wait_s
+    )
 
 
 def _context(press: Press) -> ssl.SSLContext | None:
