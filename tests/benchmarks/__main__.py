@@ -3,9 +3,13 @@
 import sys
 from importlib import import_module
 
+from dateline.logs import configure_logs
+
 BENCHMARKS = {
     "feeds": "building the feeds, and adding one post, against plain feedgen",
-    "send": "sending 20,000 messages over SMTP, against smtplib and the standard library's messages",
+    "million": "releasing an issue to a million readers, and the verbs beside it",
+    "profile_send": "where our sender's time goes, thread by thread",
+    "send": "sending a digest over SMTP, against smtp-source, nodemailer and smtplib",
 }
 
 
@@ -18,6 +22,7 @@ def main(arguments: list[str]) -> int:
             sep="\n",
         )
         return 2
+    configure_logs(level="error")
     module = import_module(f"tests.benchmarks.{arguments[0]}")
     module.main(arguments[1:])
     return 0
