@@ -4,7 +4,7 @@ Takeover is where doubt begins: what the former owner had named and never answer
 transaction that raises the fence (DESIGN.md 9).
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -33,6 +33,8 @@ from newsletter.tables import (
     subscriptions,
 )
 from newsletter.tokens import Keys
+from posts.prepared import Prepared
+from posts.tables import UTCDateTime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,7 +189,7 @@ def is_batch_due(now: datetime) -> sa.ColumnElement[bool]:
     )
 
 
-def _may_be_sent(now: datetime, in_doubt: InDoubt) -> sa.ColumnElement[bool]:
+def _may_be_sent(now: sa.BindParameter[datetime], in_doubt: InDoubt) -> sa.ColumnElement[bool]:
     """Rows that a lease may send: never offered, refused and due again, or in doubt where doubt is resent."""
     due = deliveries.c.not_before.is_(None) | (deliveries.c.not_before <= now)
     chosen = deliveries.c.state.is_(None) | ((deliveries.c.state == "deferred") & due)
@@ -200,12 +202,8 @@ def _is_resent() -> sa.ColumnElement[bool]:
     return (deliveries.c.state == "in doubt") & (sa.func.coalesce(deliveries.c.reason, "") != HELD)
 
 
-def list_deliveries(
-    conn: sa.Connection, batch: Batch, keys: Keys, now: datetime, in_doubt: InDoubt
-) -> list[Delivery]:
-    """The batch's recipients who may be offered now, by number. One who was erased has an empty address: the flush
-    that would name him excludes him."""
-    rows = conn.execute(
+def _offered(in_doubt: InDoubt) -> Prepared:
+    return Prepared(
         sa.select(
             deliveries.c.number,
             deliveries.c.subscription,
@@ -230,32 +228,61 @@ def list_deliveries(
             editions,
             (editions.c.issue == deliveries.c.issue) & (editions.c.edition == deliveries.c.edition),
         )
-        .where(deliveries.c.issue == batch.issue)
-        .where(deliveries.c.number.between(batch.first, batch.last))
-        .where(_may_be_sent(now, in_doubt))
+        .where(deliveries.c.issue == sa.bindparam("l_issue"))
+        .where(deliveries.c.number.between(sa.bindparam("l_first"), sa.bindparam("l_last")))
+        .where(_may_be_sent(sa.bindparam("l_now", type_=UTCDateTime), in_doubt))
         .order_by(deliveries.c.number)
-    ).all()
-    lost = _lost_replies(conn, batch) if any(row.state == "in doubt" for row in rows) else {}
-    return [
-        Delivery(
-            issue=batch.issue,
-            number=row.number,
-            subscription=row.subscription,
-            subscriber=row.subscriber,
-            edition=row.edition or 0,
-            address=row.address or "",
-            address_hash=keys.address_hash(row.address_key) if row.address_key else "",
-            name=row.name,
-            language=row.language or "",
-            since=row.since,
-            generation=row.generation or 0,
-            attempts=row.attempts,
-            first_refused=row.first_refused,
-            doubted=row.state == "in doubt",
-            lost_before=lost.get(row.number, 0),
+    )
+
+
+_OFFERED: Mapping[InDoubt, Prepared] = {"resend": _offered("resend"), "hold": _offered("hold")}
+
+
+def list_deliveries(
+    conn: sa.Connection, batch: Batch, keys: Keys, now: datetime, in_doubt: InDoubt
+) -> list[Delivery]:
+    """The batch's recipients who may be offered now, by number. One who was erased has an empty address: the flush
+    that would name him excludes him."""
+    span = {"l_issue": batch.issue, "l_first": batch.first, "l_last": batch.last, "l_now": now}
+    rows = _OFFERED[in_doubt].rows(conn, span)
+    lost = _lost_replies(conn, batch) if any(row[4] == "in doubt" for row in rows) else {}
+    made = []
+    for (
+        number,
+        subscription,
+        subscriber,
+        edition,
+        state,
+        attempts,
+        first_refused,
+        address,
+        address_key,
+        name,
+        language,
+        since,
+        generation,
+    ) in rows:
+        hashed = keys.address_hash(address_key) if address_key else ""
+        made.append(
+            Delivery(
+                batch.issue,
+                number,
+                subscription,
+                subscriber,
+                edition or 0,
+                address or "",
+                hashed,
+                name,
+                language or "",
+                since,
+                generation or 0,
+                attempts,
+                first_refused,
+                state == "in doubt",
+                lost.get(number, 0),
+            )
         )
-        for row in rows
-    ]
+    return made
 
 
 def _lost_replies(conn: sa.Connection, batch: Batch) -> dict[int, int]:
