@@ -24,6 +24,7 @@ _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
 _SAFE_IN_Q = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/")
 _ADDRESS = re.compile(r"[^\s@<>()\[\],;:\"\\]+@[A-Za-z0-9.-]+")
 _PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9.-]+")
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9'-]+(?: [A-Za-z0-9'-]+)*")
 _REFUSED = ("Cc", "Cf", "Zl", "Zp", "Cs", "Co")
 
 
@@ -67,8 +68,11 @@ def mailbox_header(name: str, display: str, address: str) -> bytes:
 
 def mailbox(name: str, display: str, address: str) -> str:
     """`display <address>` as it stands in header `name`, folded before the address where one line is too short."""
-    if not display and _PLAIN_ADDRESS.fullmatch(address):
-        return address
+    if _PLAIN_ADDRESS.fullmatch(address):
+        if not display:
+            return address
+        if len(name) + len(display) + len(address) <= _LINE - 5 and _PLAIN_NAME.fullmatch(display):
+            return f"{display} <{address}>"
     address = envelope_address(address)
     checked(name, display)
     if not display:
