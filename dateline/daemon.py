@@ -20,7 +20,6 @@ from dateline.web.app import build_app
 from dateline.workers import DeliveryProgram, delivery_command
 from posts.errors import Refused
 
-_LOCK_WAIT_S = 15.0
 _WEB_GRACE_S = 2
 _JOB_GRACE_S = 5.0
 _FLUSH_S = 2.0
@@ -44,7 +43,7 @@ def run_daemon(
     ends here, with exit code 0; every action is a transaction, so nothing is left half done.
     """
     with open_listener(press.config.web.listen, port) as listener:
-        await_lock(press)
+        await_lock(press, wait_s=press.patience.lock_wait_s)
         server = _build_server(press, mailbox)
         with _stopping_on_signals(server):
             ended = _run_all(press, config_path, server, listener, on_start)
@@ -102,7 +101,7 @@ def open_listener(listen: str, port: int | None = None) -> socket.socket:
     return listener
 
 
-def await_lock(press: Press, *, wait_s: float = _LOCK_WAIT_S) -> None:
+def await_lock(press: Press, *, wait_s: float) -> None:
     """Waits a little for a daemon that is ending; raises Refused, naming the holder, where one stays."""
     lock = DeliverLock(press.var)
     if not lock.acquire("a daemon that starts", wait_s=wait_s):

@@ -25,12 +25,14 @@ class Patience:
     """How long others are waited for. Operators have no say in it; fault tests bring a shorter one.
 
     `timeouts` None: those of RFC 5321 4.5.3.2. `first_wait_s`: how long a relay that took its leave is left alone
-    first; `lease`: how long a batch belongs to whoever leased it.
+    first; `lease`: how long a batch belongs to whoever leased it; `lock_wait_s`: how long a daemon that starts waits for
+    one that ends.
     """
 
     timeouts: "Timeouts | None" = None
     first_wait_s: float = 1.0
     lease: timedelta = timedelta(seconds=60)
+    lock_wait_s: float = 15.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
