@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from newsletter import frequencies, issues, subscribers, subscriptions, suppression
+from newsletter import frequencies, issues, subscriptions
 from newsletter.compose import EditionPlan
 from newsletter.frequencies import DueOutcome
 from newsletter.issues import Issue, IssueStatus
 from newsletter.planning import Plan, plan_issue, preview_plans
 from newsletter.spec import NewsletterSettings
 from newsletter.subscriptions import SubscriptionStatus
+from newsletter.suppressed_readers import exclude_suppressed, find_suppressed_readers
 from newsletter.tables import batches, deliveries, editions, sealed_parts
 from newsletter.tables import issues as issue_table
 from newsletter.tables import subscribers as subscriber_table
@@ -36,7 +37,6 @@ Sealer = Callable[[NewsletterSettings, Issue, Sequence[EditionPlan]], "SealedIss
 
 BATCH = 500
 _TRIES = 5
-_CHUNK = 500
 _CHANGED = (ChangeKind.WITHDRAWN, ChangeKind.REVISED, ChangeKind.CORRECTED)
 
 
@@ -65,12 +65,15 @@ def release_issue(
     now: datetime,
 ) -> Release:
     """Releases a draft: deliveries for all its readers, in one transaction; raises Refused by the rules of 8.4."""
+    suppressed: Sequence[int] | None = None
     for _ in range(_TRIES):
         with reading(engine) as conn:
             issue = issues.get_issue(conn, issue_id)
             _refuse_unless_draft(issue)
             _refuse_if_stale(conn, issue)
             plan = plan_issue(conn, newsletter, issue, site_language=site_language, now=now)
+            if suppressed is None:
+                suppressed = find_suppressed_readers(conn, keys)
         if not plan.base.posts:
             raise Refused(
                 f"issue {issue_id} holds nothing that readers may see",
@@ -80,7 +83,7 @@ def release_issue(
         sealed = seal(newsletter, plan.issue, plan.editions)
         try:
             with writing(engine) as conn:
-                return _record(conn, newsletter, plan, sealed, keys=keys, now=now)
+                return _record(conn, plan, sealed, suppressed, keys=keys, now=now)
         except _Moved:
             continue
     raise Refused(
@@ -122,9 +125,9 @@ def _refuse_if_unlike_preview(newsletter: NewsletterSettings, plan: Plan, seal: 
 
 def _record(
     conn: sa.Connection,
-    newsletter: NewsletterSettings,
     plan: Plan,
     sealed: "SealedIssue",
+    suppressed: Sequence[int],
     *,
     keys: Keys,
     now: datetime,
@@ -155,8 +158,8 @@ def _record(
         raise _Moved
     issues.save_posts(conn, issue.id, plan.posts)
     _save_seals(conn, issue.id, sealed)
-    recipients = _save_deliveries(conn, issue, plan)
-    excluded = _exclude_suppressed(conn, issue, keys, now) + _count_paused(conn, issue.id)
+    recipients, paused = _save_deliveries(conn, issue, plan)
+    excluded = paused + exclude_suppressed(conn, issue.id, suppressed, keys, now)
     waiting = recipients - excluded
     _save_batches(conn, issue.id, recipients)
     if issue.is_regular and issue.frequency is not None and issue.end is not None:
@@ -234,12 +237,15 @@ def _save_seals(conn: sa.Connection, issue_id: int, sealed: "SealedIssue") -> No
         )
 
 
-def _save_deliveries(conn: sa.Connection, issue: Issue, plan: Plan) -> int:
+def _save_deliveries(conn: sa.Connection, issue: Issue, plan: Plan) -> tuple[int, int]:
     """One row a reader whose edition holds something, numbered by subscriber, as one INSERT ... SELECT: a million
-    recipients in about two seconds (DESIGN.md 9). Readers of equal language and position share an edition."""
+    recipients in about two seconds (DESIGN.md 9). Readers of equal language and position share an edition.
+
+    Gives how many they are, and how many of them have paused.
+    """
     reader, place = subscription_table.c, _places(plan.places)
     if place is None:
-        return 0
+        return 0, 0
     position = reader.position if issue.is_regular else sa.null()
     paused = reader.status == SubscriptionStatus.PAUSED
     start = sa.func.coalesce(reader.position, issue.start) if issue.is_regular else sa.null()
@@ -280,8 +286,9 @@ def _save_deliveries(conn: sa.Connection, issue: Issue, plan: Plan) -> int:
     ]
     conn.execute(sa.insert(deliveries).from_select(columns, rows, include_defaults=False))
     # counted, because sqlite3 knows no row count of an INSERT that begins with a common table expression
-    count = sa.select(sa.func.count()).where(deliveries.c.issue == issue.id)
-    return conn.execute(count).scalar_one()
+    count = sa.select(sa.func.count(), sa.func.count(deliveries.c.state))
+    total, passed_over = conn.execute(count.where(deliveries.c.issue == issue.id)).one()
+    return total, passed_over
 
 
 def _places(places: Mapping[tuple[str, int | None], int]) -> sa.CTE | None:
@@ -316,55 +323,23 @@ def _union(
     )
 
 
-def _exclude_suppressed(conn: sa.Connection, issue: Issue, keys: Keys, now: datetime) -> int:
-    """Takes suppressed addresses out; gives how many. Their edition stays named: they would have got it."""
-    if not suppression.list_suppressions(conn, limit=1):
-        return 0
-    readers = subscribers.list_addresses(conn, issue.newsletter, (SubscriptionStatus.ACTIVE,))
-    by_hash = {keys.address_hash(key): subscriber for subscriber, key in readers}
-    bad = sorted(by_hash[one] for one in suppression.suppressed_hashes(conn, by_hash))
-    count = 0
-    for at in range(0, len(bad), _CHUNK):
-        count += conn.execute(
-            sa.update(deliveries)
-            .where(
-                deliveries.c.issue == issue.id,
-                deliveries.c.subscriber.in_(bad[at : at + _CHUNK]),
-                deliveries.c.state.is_(None),
-            )
-            .values(state="excluded", reason="suppressed", at=now)
-        ).rowcount
-    return count
-
-
-def _count_paused(conn: sa.Connection, issue_id: int) -> int:
-    query = sa.select(sa.func.count()).where(
-        deliveries.c.issue == issue_id,
-        deliveries.c.state == "excluded",
-        deliveries.c.reason == "paused",
-    )
-    return conn.execute(query).scalar_one()
-
-
 def _save_batches(conn: sa.Connection, issue_id: int, recipients: int) -> None:
     """The slices that workers lease: those with somebody to send to."""
-    slice_of = (deliveries.c.number - 1) // BATCH
-    query = (
-        sa.select(slice_of)
+    place = (deliveries.c.number - 1) // BATCH
+    open_slices = (
+        sa.select(place.label("place"))
         .where(deliveries.c.issue == issue_id, deliveries.c.state.is_(None))
         .distinct()
+        .subquery()
     )
-    open_slices = sorted(conn.execute(query).scalars())
-    if open_slices:
-        conn.execute(
-            sa.insert(batches),
-            [
-                {
-                    "issue": issue_id,
-                    "first": at * BATCH + 1,
-                    "last": min((at + 1) * BATCH, recipients),
-                    "on_wire": [],
-                }
-                for at in open_slices
-            ],
-        )
+    first, last = open_slices.c.place * BATCH + 1, (open_slices.c.place + 1) * BATCH
+    rows = sa.select(
+        sa.literal(issue_id),
+        first,
+        sa.case((last > recipients, recipients), else_=last),
+        sa.literal(0),
+        sa.literal([], batches.c.on_wire.type),
+        sa.false(),
+    ).order_by(first)
+    columns = ["issue", "first", "last", "attempt", "on_wire", "finished"]
+    conn.execute(sa.insert(batches).from_select(columns, rows, include_defaults=False))

@@ -1,6 +1,6 @@
 """The SQL of subscribers: an address, stored once, with its preferences."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -105,21 +105,6 @@ def erase_subscriber(conn: sa.Connection, subscriber_id: int) -> bool:
     )  # their changes follow by cascade
     gone = conn.execute(sa.delete(subscribers).where(_C.id == subscriber_id))
     return gone.rowcount == 1
-
-
-def list_addresses(
-    conn: sa.Connection, newsletter: str, statuses: Collection[str]
-) -> list[tuple[int, str]]:
-    """Row id and address key of every subscriber of a newsletter in one of these statuses."""
-    query = (
-        sa.select(_C.id, _C.address_key)
-        .join(subscriptions, subscriptions.c.subscriber == _C.id)
-        .where(
-            subscriptions.c.newsletter == newsletter,
-            subscriptions.c.status.in_(statuses),
-        )
-    )
-    return [(row_id, key) for row_id, key in conn.execute(query)]
 
 
 def _query() -> sa.Select[tuple[int, str, str, str | None, str, datetime]]:
