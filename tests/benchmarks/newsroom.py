@@ -4,6 +4,7 @@ sealed and released, about 32 kB on the wire.
 It is built once; each run sends from a copy of it.
 """
 
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -137,8 +138,11 @@ def build_newsroom(
 
 
 def copied(newsroom: Newsroom, folder: Path, mailing: Mailing, *, web_port: int = 8300) -> Newsroom:
-    """A copy to send from, its settings changed."""
+    """A copy to send from, its settings changed; it lies on the disk, so that the first flush need not write it."""
     shutil.copytree(newsroom.folder, folder)
+    for file in (folder / "var").glob("dateline.db*"):
+        with file.open("rb+") as opened:
+            os.fsync(opened.fileno())
     write_config(folder, mailing, web_port=web_port)
     return replace(newsroom, folder=folder)
 

@@ -1,174 +1,221 @@
-"""Sending a digest: our whole path (ledger, messages, wire) against smtplib composing with the standard library.
+"""Sending a digest: our whole path (ledger, messages, wire) against smtp-source, nodemailer and smtplib.
 
-Both send different messages of about 30 kB to one sink on loopback, each in a process of its own, in the same run,
-in turns.
+One run, one sink, rounds in random order, each sender a process of its own. A message of ours is what the product
+made of eight posts, another for each recipient; smtp-source sends one constant message of the same size.
+Ratios are the median of the rounds' own ratios, since this and every machine has slow minutes.
 """
 
 import argparse
-import resource
+import random
 import shutil
-import smtplib
-import socket
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from email.message import EmailMessage
-from multiprocessing import get_context
 from pathlib import Path
 
-from dateline.actions.deliver import deliver
-from dateline.config import Config
-from dateline.press import Press, open_press
-from newsletter.books import books
-from posts.database import reading
-from posts.tables import metadata
-from tests.newsletter.ledger_builders import a_released_issue
+from tests.benchmarks.newsroom import Mailing, Newsroom, a_message, build_newsroom, copied, segments
+from tests.benchmarks.processes import Run, SenderFailed, medians, run_module
+from tests.benchmarks.rivals import (
+    Nodemailer,
+    Pattern,
+    install_nodemailer,
+    smtp_source,
+    smtplib_composing,
+    write_pattern,
+)
+from tests.benchmarks.signatures import write_keys, written_signature
+from tests.benchmarks.sinks import Sink, fast_sink, find_program
 
-_LINE = "Ciudad Juarez, where the newsroom counts what nobody else would count. =\r\n"
-BODY = b"\r\n\r\n" + (_LINE * (30_000 // len(_LINE))).encode()
+BASELINE = "smtp-source"
+NAMES = (
+    BASELINE,
+    "ours",
+    "ours-no-ledger",
+    "ours-ed25519",
+    "ours-rsa",
+    "nodemailer",
+    "nodemailer-raw",
+    "smtplib",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """What one run of one sender came to; `peak_mib` is the memory of its own process."""
+class Asked:
+    """A ratio that the issue asks for."""
 
-    rate_per_s: float
-    cpu_us: float
-    peak_mib: float
+    name: str
+    against: str
+    least: float
+    why: str = ""
+
+
+ASKED = (
+    Asked(name="ours", against=BASELINE, least=1.10),
+    Asked(name="ours", against="ours-no-ledger", least=0.95, why="the ledger costs under 5%"),
+    Asked(name="ours-ed25519", against=BASELINE, least=0.90),
+    Asked(name="ours-rsa", against=BASELINE, least=0.40, why="on two cores"),
+    Asked(name="ours", against="nodemailer", least=8),
+    Asked(name="ours", against="smtplib", least=20),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """Somebody who sends; `share` of the messages, since some are slow."""
+
+    send: Callable[[int], Run]
+    share: float = 1.0
+    note: str = ""
 
 
 def main(argv: list[str]) -> None:
-    """`send [--messages N] [--baseline N] [--rounds N]`: messages a second, CPU a message, peak memory."""
-    parser = argparse.ArgumentParser(prog="send")
+    """`send [--only NAMES] [--messages N] [--rounds N] [--connections N] [--flush-every N]`."""
+    parser = argparse.ArgumentParser(prog="send", epilog=f"Names: {', '.join(NAMES)}.")
+    parser.add_argument("--only", default=",".join(NAMES), help="names, with commas between them")
     parser.add_argument("--messages", type=int, default=20_000)
-    parser.add_argument("--baseline", type=int, default=600)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--connections", type=int, default=20)
+    parser.add_argument("--flush-every", type=int, default=20)
     given = parser.parse_args(argv)
-    ours: list[Run] = []
-    theirs: list[Run] = []
-    with _sink() as (port, name):
-        for _ in range(given.rounds):
-            theirs.append(_alone(_smtplib, port, given.baseline))
-            ours.append(_ours(port, given.messages))
-    print(f"sink: {name}; messages of {len(BODY):,} bytes; median of {given.rounds} rounds")
-    their_rate, their_cpu = _shown("smtplib + EmailMessage:", theirs)
-    our_rate, our_cpu = _shown("dateline deliver:", ours)
-    print(f"ratio: {our_rate / their_rate:.1f} in rate, {their_cpu / our_cpu:.1f} in CPU")
+    names = given.only.split(",")
+    if unknown := set(names) - set(NAMES):
+        parser.error(f"no such sender: {', '.join(sorted(unknown))}")
+    with tempfile.TemporaryDirectory() as place, fast_sink() as sink:
+        folder = Path(place)
+        mailing = Mailing(
+            port=sink.port, connections=given.connections, flush_every=given.flush_every
+        )
+        newsroom = build_newsroom(folder / "newsroom", given.messages)
+        pattern = write_pattern(folder / "pattern", a_message(newsroom))
+        senders = _senders(names, folder, newsroom, mailing, pattern)
+        runs = _rounds(senders, given.rounds, given.messages)
+        _print_head(sink, mailing, newsroom, pattern, given.rounds)
+    _print_table(senders, runs)
+    _print_asked(runs)
 
 
-def _shown(name: str, runs: list[Run]) -> tuple[float, float]:
-    """Prints a line of the table; gives the medians of rate and CPU."""
-    rates = [run.rate_per_s for run in runs]
-    rate = statistics.median(rates)
-    cpu = statistics.median(run.cpu_us for run in runs)
-    peak = max(run.peak_mib for run in runs)
-    print(
-        f"{name:24}{rate:8,.0f} msg/s [{min(rates):,.0f}-{max(rates):,.0f}]  {cpu:8,.0f} us CPU/msg"
-        f"  peak {peak:.0f} MiB"
-    )
-    return rate, cpu
+def _senders(
+    names: Sequence[str], folder: Path, newsroom: Newsroom, mailing: Mailing, pattern: Pattern
+) -> dict[str, Sender]:
+    """Those of `names` that this machine can run, in the order of the table."""
+    senders: dict[str, Sender] = {}
 
+    def rival(
+        name: str, run: Callable[[Pattern, int, int, int], Run], share: float, note: str = ""
+    ) -> None:
+        if name in names:
+            senders[name] = Sender(
+                send=lambda count: run(pattern, mailing.port, count, mailing.connections),
+                share=share,
+                note=note,
+            )
 
-def _alone(work: Callable[..., Run], *given: object) -> Run:
-    """Runs `work` in a new process, so that its memory is its own."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
-        return process.submit(work, *given).result()
-
-
-def _ours(port: int, messages: int) -> Run:
-    """A released issue to `messages` readers, from the database to the last commit."""
-    with tempfile.TemporaryDirectory() as name:
-        press = _press(Path(name), port)
-        metadata.create_all(press.engine)
-        issue = a_released_issue(press.engine, messages, body=BODY)
-        press.engine.dispose()
-        return _alone(_deliver, name, port, issue, messages)
-
-
-def _press(folder: Path, port: int) -> Press:
-    """A press that hands its mail to the sink over 20 connections."""
-    mail = {"from": "press@news.example", "transport": "smtp", "host": "127.0.0.1"}
-    config = Config.model_validate(
-        {
-            "site": {"title": "La Frontera", "url": "https://frontera.example/"},
-            "mail": {**mail, "port": port, "tls": "none", "connections": 20},
-        }
-    )
-    return open_press(config, folder)
-
-
-def _deliver(folder: str, port: int, issue: int, messages: int) -> Run:
-    """The sending process."""
-    press = _press(Path(folder), port)
-    began, cpu = time.perf_counter(), time.process_time()
-    deliver(press)
-    took, cpu = time.perf_counter() - began, time.process_time() - cpu
-    with reading(press.engine) as conn:
-        assert books(conn, issue).sent == messages
-    press.engine.dispose()
-    return _run(messages, took, cpu)
-
-
-def _run(messages: int, took_s: float, cpu_s: float) -> Run:
-    return Run(rate_per_s=messages / took_s, cpu_us=cpu_s / messages * 1e6, peak_mib=_peak_mib())
-
-
-def _peak_mib() -> float:
-    """Most memory this process ever had. Linux's getrusage tells that of its parent where that was more."""
-    try:
-        lines = Path("/proc/self/status").read_text().splitlines()
-    except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    (peak,) = (line.split()[1] for line in lines if line.startswith("VmHWM:"))
-    return int(peak) / 1024
-
-
-def _smtplib(port: int, messages: int) -> Run:
-    """The usual way: an EmailMessage each, one connection."""
-    text = BODY.decode().replace("=\r\n", "")
-    began, cpu = time.perf_counter(), time.process_time()
-    with smtplib.SMTP("127.0.0.1", port) as server:
-        for number in range(messages):
-            message = EmailMessage()
-            message["From"] = "press@news.example"
-            message["To"] = f"reader{number}@example.net"
-            message["Subject"] = "Juarez"
-            message.set_content(f"reader {number}\n")
-            message.add_alternative(f"<p>{number}</p><p>{text}</p>", subtype="html")
-            server.send_message(message)
-    took, cpu = time.perf_counter() - began, time.process_time() - cpu
-    return _run(messages, took, cpu)
-
-
-@contextmanager
-def _sink() -> Iterator[tuple[int, str]]:
-    """Debian's smtp-sink where it is installed, else our own."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    found = shutil.which("smtp-sink")
-    if found is not None:
-        command = [found, "-u", "nobody", f"127.0.0.1:{port}", "1000"]
+    if BASELINE in names and find_program(BASELINE) is None:
+        print(f"{BASELINE} is left out: not installed (apt-get install postfix)")
     else:
-        log = tempfile.mkstemp()[1]
-        command = [sys.executable, "-m", "tests.smtp_sink", log, "--discard", "--port", str(port)]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + 10
-        while True:
+        rival(BASELINE, smtp_source, 1.0, "one constant message")
+    for name in names:
+        if name.startswith("ours"):
+            senders[name] = _our_sender(name, folder, newsroom, mailing)
+    if any(name.startswith("nodemailer") for name in names):
+        installed = folder / "nodemailer"
+        if trouble := install_nodemailer(installed):
+            print(f"nodemailer is left out: {trouble}")
+        else:
+            rival("nodemailer", Nodemailer(installed, composing=True), 0.1)
+            rival("nodemailer-raw", Nodemailer(installed, composing=False), 0.2, "constant bytes")
+    rival("smtplib", smtplib_composing, 0.025, "one connection")
+    return {name: senders[name] for name in NAMES if name in senders}
+
+
+def _our_sender(name: str, folder: Path, newsroom: Newsroom, mailing: Mailing) -> Sender:
+    """Our sender under settings; `folder` keeps its key."""
+    note = ""
+    kind = name.removeprefix("ours-")
+    if kind in ("ed25519", "rsa"):
+        keys = write_keys(folder, kind)
+        mailing = Mailing(
+            port=mailing.port,
+            connections=mailing.connections,
+            flush_every=mailing.flush_every,
+            dkim=keys,
+        )
+        note = written_signature(folder, keys)
+    options = ["--no-ledger"] if kind == "no-ledger" else []
+    copies = iter(range(1_000_000))
+
+    def send(count: int) -> Run:
+        room = copied(newsroom, folder / f"{name}-{next(copies)}", mailing)
+        try:
+            return run_module("ours", room.folder, "--issue", room.issue, *options)
+        finally:
+            shutil.rmtree(room.folder)
+
+    return Sender(send=send, note=note)
+
+
+def _rounds(
+    senders: Mapping[str, Sender], rounds: int, messages: int
+) -> dict[str, list[Run | None]]:
+    """A run a round of each, in an order that no round shares with the last; None where it failed."""
+    runs: dict[str, list[Run | None]] = {name: [] for name in senders}
+    for _ in range(rounds):
+        for name in random.sample(sorted(senders), len(senders)):
+            sender = senders[name]
             try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except OSError:
-                assert time.monotonic() < deadline, "the sink does not listen"
-                time.sleep(0.02)
-        yield port, Path(command[0]).name if found else "own"
-    finally:
-        process.kill()
-        process.wait()
+                run = sender.send(max(1, int(messages * sender.share)))
+            except SenderFailed as failed:
+                print(f"{name} failed: {failed}")
+                runs[name].append(None)
+            else:
+                runs[name].append(run)
+    return runs
+
+
+def _print_head(
+    sink: Sink, mailing: Mailing, newsroom: Newsroom, pattern: Pattern, rounds: int
+) -> None:
+    pieces, personal = segments(newsroom)
+    print(
+        f"sink: {sink.name}; messages of {pattern.size:,} bytes ({pieces} segments, {personal} of them personal); "
+        f"{newsroom.readers:,} readers; {mailing.connections} connections, flush_every {mailing.flush_every}, "
+        f"power-safe; medians of {rounds} rounds"
+    )
+
+
+def _print_table(senders: Mapping[str, Sender], runs: Mapping[str, Sequence[Run | None]]) -> None:
+    print(
+        f"{'':16}{'msg/s':>8}  {'[slowest-fastest]':19}{'% base':>7}{'CPU us':>9}{'peak MiB':>10}"
+    )
+    for name, sender in senders.items():
+        whole = [run for run in runs[name] if run is not None]
+        if not whole:
+            continue
+        middle = medians(whole)
+        share = _ratio(runs, name, BASELINE)
+        print(
+            f"{name:16}{middle.rate_per_s:8,.0f}  "
+            f"{f'[{middle.slowest:,.0f}-{middle.fastest:,.0f}]':19}"
+            f"{'' if share is None else f'{share:.0%}':>7}{middle.cpu_us:9,.0f}"
+            f"{'' if middle.peak_mib is None else f'{middle.peak_mib:.0f}':>10}  {sender.note}"
+        )
+
+
+def _print_asked(runs: Mapping[str, Sequence[Run | None]]) -> None:
+    for asked in ASKED:
+        ratio = _ratio(runs, asked.name, asked.against)
+        if ratio is None:
+            continue
+        shown = (f"{ratio:.1f} times", f"{asked.least:g} times")
+        if asked.least < 2:
+            shown = (f"{ratio:.0%}", f"{asked.least:.0%}")
+        why = f" ({asked.why})" if asked.why else ""
+        print(f"{asked.name} / {asked.against}: {shown[0]}; asked: at least {shown[1]}{why}")
+
+
+def _ratio(runs: Mapping[str, Sequence[Run | None]], name: str, against: str) -> float | None:
+    """The median of the rounds' own ratios; None where one of the two did not run."""
+    pairs = zip(runs.get(name, ()), runs.get(against, ()), strict=False)
+    ratios = [mine.rate_per_s / other.rate_per_s for mine, other in pairs if mine and other]
+    return statistics.median(ratios) if ratios else None

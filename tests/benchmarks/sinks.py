@@ -1,17 +1,19 @@
 """Where the senders send to: Debian's smtp-sink where it is installed, else our own; and one that answers late."""
 
+import asyncio
 import os
 import shutil
 import socket
 import subprocess
 import sys
-import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.benchmarks.late_sink import LateSink
 from tests.benchmarks.processes import ROOT
 
 _PLACES = ("/usr/sbin", "/usr/local/sbin")
@@ -41,10 +43,39 @@ def fast_sink() -> Iterator[Sink]:
         if os.geteuid() == 0:
             command[1:1] = ["-u", "nobody"]
     else:
-        log = tempfile.mkstemp()[1]
-        command = [sys.executable, "-m", "tests.smtp_sink", log, "--discard", "--port", str(port)]
+        command = [sys.executable, "-m", "tests.benchmarks.late_sink", str(port), "0"]
     with _running([command], port):
         yield Sink(port=port, name=Path(found).name if found else "our own (no smtp-sink here)")
+
+
+@contextmanager
+def capturing_sink() -> Iterator[tuple[int, list[bytes]]]:
+    """A sink in a thread of this process: its port, and the messages as they came, without dot-stuffing."""
+    messages: list[bytes] = []
+
+    def keep(message: bytes) -> None:
+        messages.append(message.replace(b"\r\n..", b"\r\n."))
+
+    loop = asyncio.new_event_loop()
+    server = loop.run_until_complete(loop.create_server(lambda: LateSink(0, keep), "127.0.0.1", 0))
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    try:
+        yield server.sockets[0].getsockname()[1], messages
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        server.close()
+        loop.close()
+
+
+@contextmanager
+def late_sink(delay_s: float, *, processes: int = 2) -> Iterator[Sink]:
+    """Our own sink whose answers come late."""
+    port = free_port()
+    command = [sys.executable, "-m", "tests.benchmarks.late_sink", str(port), str(delay_s)]
+    with _running([command] * processes, port):
+        yield Sink(port=port, name=f"our own, {processes} processes, {delay_s * 1000:g} ms")
 
 
 @contextmanager
