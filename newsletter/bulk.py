@@ -79,49 +79,61 @@ def save_active(
     wanted = list(ids.values())
     activated = 0
     for start in range(0, len(wanted), _CHUNK):
+        # without the status: by the index of statuses each of these reads the whole newsletter
         mine = (_S.newsletter == newsletter) & _S.subscriber.in_(wanted[start : start + _CHUNK])
-        pending = mine & (_S.status == SubscriptionStatus.PENDING)
-        ready = conn.execute(sa.select(_S.id).where(pending)).scalars().all()
-        if ready:
-            conn.execute(
-                sa.update(subscriptions)
-                .where(pending)
-                .values(
-                    status=SubscriptionStatus.ACTIVE,
-                    since=now,
-                    consent={**consent, "at": now.isoformat()},
-                    changed=now,
-                )
-            )
-        activated += _note(conn, mine & ((_S.id > before) | _S.id.in_(ready)), newsletter, via, now)
+        found = conn.execute(sa.select(_S.id, _S.status, _S.frequency, _S.position).where(mine))
+        rows_here = found.mappings().all()
+        ready = _activate(
+            conn,
+            [row["id"] for row in rows_here if row["status"] == SubscriptionStatus.PENDING],
+            consent={**consent, "at": now.isoformat()},
+            now=now,
+        )
+        new_ones = [row for row in rows_here if row["id"] > before or row["id"] in ready]
+        _note(conn, new_ones, newsletter, via, now)
+        activated += len(new_ones)
     return activated
+
+
+def _activate(
+    conn: sa.Connection, pending: Sequence[int], *, consent: Mapping[str, str], now: datetime
+) -> set[int]:
+    """Makes pending subscriptions active; gives those that still were pending."""
+    if not pending:
+        return set()
+    done = conn.execute(
+        sa.update(subscriptions)
+        .where(_S.id.in_(pending), _S.status == SubscriptionStatus.PENDING)
+        .values(status=SubscriptionStatus.ACTIVE, since=now, consent=dict(consent), changed=now)
+        .returning(_S.id)
+    )
+    return set(done.scalars())
 
 
 def _note(
     conn: sa.Connection,
-    chosen: sa.ColumnElement[bool],
+    activated: Sequence[sa.RowMapping],
     newsletter: str,
     via: str,
     now: datetime,
-) -> int:
-    """Writes the change that each of these subscriptions went through."""
+) -> None:
+    """Writes the change that each of these subscriptions went through: it is active now."""
+    if not activated:
+        return
     last = issues.find_last_released(conn, newsletter)
-    rows = conn.execute(sa.select(_S.id, _S.status, _S.frequency, _S.position).where(chosen)).all()
-    if rows:
-        conn.execute(
-            sa.insert(subscription_changes),
-            [
-                {
-                    "subscription": row.id,
-                    "at": now,
-                    "what": "imported",
-                    "status": row.status,
-                    "frequency": row.frequency,
-                    "position": row.position,
-                    "after_issue": last.id if last else None,
-                    "via": via,
-                }
-                for row in rows
-            ],
-        )
-    return len(rows)
+    conn.execute(
+        sa.insert(subscription_changes),
+        [
+            {
+                "subscription": row["id"],
+                "at": now,
+                "what": "imported",
+                "status": SubscriptionStatus.ACTIVE,
+                "frequency": row["frequency"],
+                "position": row["position"],
+                "after_issue": last.id if last else None,
+                "via": via,
+            }
+            for row in activated
+        ],
+    )
