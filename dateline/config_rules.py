@@ -18,7 +18,7 @@ Finding = tuple[tuple[str | int, ...], str]
 RESERVED_SLUGS = frozenset(
     (
         *("confirm", "feed", "feeds", "healthz", "issues", "mailbox", "media", "metrics"),
-        *("preferences", "static", "subscribe", "u", "unsubscribe"),
+        *("preferences", "progress", "static", "subscribe", "u", "unsubscribe"),
     )
 )
 """First parts of addresses that are taken: a newsletter's issues are at `/SLUG/NUMBER/` (DESIGN.md 7)."""

@@ -114,8 +114,9 @@ def await_lock(press: Press, *, wait_s: float) -> None:
 
 
 def _build_server(press: Press, mailbox: Path | None) -> uvicorn.Server:
+    server: uvicorn.Server
     settings = uvicorn.Config(
-        build_app(press, mailbox=mailbox),
+        build_app(press, mailbox=mailbox, is_stopping=lambda: server.should_exit),
         loop="uvloop",
         http="httptools",  # h11 answers a fifth of the 304s (DESIGN.md 5)
         lifespan="off",
@@ -124,7 +125,8 @@ def _build_server(press: Press, mailbox: Path | None) -> uvicorn.Server:
         server_header=False,
         timeout_graceful_shutdown=_WEB_GRACE_S,
     )
-    return uvicorn.Server(settings)
+    server = uvicorn.Server(settings)
+    return server
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from posts.model import Post
 
@@ -90,6 +90,13 @@ class Web(Settings):
         ),
     ] = "http://127.0.0.1:8300"
     listen: Annotated[str, Field(description="Address and port to listen on.")] = "127.0.0.1:8300"
+    metrics_token: Annotated[
+        SecretStr | None,
+        Field(
+            min_length=16,
+            description="Who sends it as a bearer token gets `/metrics` and `/progress` from elsewhere too.",
+        ),
+    ] = None
 
 
 class DatabaseSettings(Settings):

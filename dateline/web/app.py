@@ -15,18 +15,25 @@ from dateline.web import issues, mailbox_pages, pages, subscribe
 from dateline.web.errors import error_page
 from dateline.web.feed_files import FeedFiles
 from dateline.web.paper import Paper, build_paper
+from dateline.web.progress import progress_routes
 from dateline.web.security import PICTURE_POLICY, SecurityHeaders
 from dateline.web.visit import Visit, in_thread
 
 _FOR_EVER = "public, max-age=31536000, immutable"
 
 
-def build_app(press: Press, *, mailbox: Path | None = None) -> ASGIApp:
-    """The ASGI application of a press: built feeds first, then pages. `mailbox` shows a maildir (demo only)."""
+def build_app(
+    press: Press,
+    *,
+    mailbox: Path | None = None,
+    is_stopping: Callable[[], bool] = lambda: False,
+) -> ASGIApp:
+    """The ASGI application of a press: built feeds first, then pages. `mailbox` shows a maildir (demo only);
+    `is_stopping` says when answers without an end are to end."""
     paper = build_paper(press, mailbox=mailbox)
     on_error = error_page(paper)
     site = Starlette(
-        routes=_routes(paper),
+        routes=[*progress_routes(press, is_stopping), *_routes(paper)],
         exception_handlers=dict.fromkeys((400, 404, 405, 410, 413, 500), on_error),
     )
     return FeedFiles(SecurityHeaders(site), press.public, press.clock)
