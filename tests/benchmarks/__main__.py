@@ -7,6 +7,8 @@ from dateline.logs import configure_logs
 
 BENCHMARKS = {
     "feeds": "building the feeds, and adding one post, against plain feedgen",
+    "feeds_while_sending": "asking the daemon for feeds while it sends a digest at full speed",
+    "latency": "sending to a sink that answers 50 ms late, against connections / latency",
     "million": "releasing an issue to a million readers, and the verbs beside it",
     "profile_send": "where our sender's time goes, thread by thread",
     "send": "sending a digest over SMTP, against smtp-source, nodemailer and smtplib",
