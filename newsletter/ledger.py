@@ -78,8 +78,7 @@ class Delivery(NamedTuple):
     lost_before: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class Result(NamedTuple):
     """The verdict on one delivery, to be written by the next flush."""
 
     delivery: Delivery

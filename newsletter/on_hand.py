@@ -61,6 +61,8 @@ class OnHand:
         self.reserve: deque[Job] = deque()
         self.notices: dict[int, Job] = {}
         self.notice_results: list[NoticeResult] = []
+        self.unwritten = 0
+        """How many results wait for a flush: counted as they come, since it is asked for every message."""
         self.last_issue = 0
 
     @property
@@ -72,11 +74,6 @@ class OnHand:
     def pending(self) -> int:
         """How many are leased and not named."""
         return sum(len(held.pending) for held in self.held.values())
-
-    @property
-    def unwritten(self) -> int:
-        """How many results wait for a flush."""
-        return len(self.notice_results) + sum(len(held.results) for held in self.held.values())
 
     @property
     def is_empty(self) -> bool:
@@ -109,6 +106,7 @@ class OnHand:
             if not (work.keep or work.wanted or self.held[work.batch.id].pending)
         ]
         notice_results, self.notice_results = self.notice_results, []
+        self.unwritten = 0
         return Request(
             works=works,
             settle=settle,
@@ -144,9 +142,11 @@ class OnHand:
         for work in request.works:
             held = self.held[work.batch.id]
             held.results[:0] = work.results
+            self.unwritten += len(work.results)
             if not held.is_over:
                 held.pending.extendleft(reversed(work.wanted))
         self.notice_results[:0] = request.notice_results
+        self.unwritten += len(request.notice_results)
 
     def apply(self, request: Request, answer: Answer) -> Iterator[str]:
         """Moves what the turn decided; gives the reason of each exclusion."""
@@ -212,12 +212,14 @@ class OnHand:
     def delivery_done(self, held: Held, delivery: Delivery, verdict: Verdict) -> None:
         """Keeps a verdict for the next flush."""
         held.named.pop(delivery.number, None)
-        held.results.append(Result(delivery=delivery, verdict=verdict))
+        held.results.append(Result(delivery, verdict))
+        self.unwritten += 1
 
     def notice_done(self, notice: Notice, verdict: Verdict) -> None:
         """Keeps what came of a notice for the next flush."""
         self.notices.pop(notice.id, None)
         self.notice_results.append(NoticeResult(notice=notice, verdict=verdict))
+        self.unwritten += 1
 
     def forget_pending(self, batches: Iterable[Held]) -> None:
         """Nothing more is to be named of these batches."""

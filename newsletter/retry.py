@@ -1,7 +1,7 @@
 """What an outcome means for one recipient: tried again, failed, in doubt, or nothing at all (pure; DESIGN.md 8.11)."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from newsletter.transport.base import Kind, Outcome
 from newsletter.transport.replies import is_dead
@@ -18,9 +18,11 @@ _LONGEST_WAIT = timedelta(hours=4)
 _REPLY_LENGTH = 500
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """What is written of one delivery. `state` None: nothing came of it, it is queued as before."""
+class Verdict(NamedTuple):
+    """What is written of one delivery. `state` None: nothing came of it, it is queued as before.
+
+    A tuple, as a delivery is: one is made for every message.
+    """
 
     state: str | None
     reason: str | None = None
@@ -45,6 +47,18 @@ def wait_after(attempts: int, chance: float) -> timedelta:
     return whole * (0.875 + 0.25 * chance)
 
 
+def sent(outcome: Outcome, attempts: int, first_refused: datetime | None) -> Verdict:
+    """What is kept of an acceptance."""
+    return Verdict(
+        state="sent",
+        code=outcome.code,
+        enhanced=outcome.enhanced,
+        reply=outcome.text[:_REPLY_LENGTH] or None,
+        attempts=attempts + 1,
+        first_refused=first_refused,
+    )
+
+
 def verdict(
     outcome: Outcome,
     *,
@@ -61,14 +75,7 @@ def verdict(
     """
     reply = outcome.text[:_REPLY_LENGTH] or None
     if outcome.kind is Kind.ACCEPTED:
-        return Verdict(
-            state="sent",
-            code=outcome.code,
-            enhanced=outcome.enhanced,
-            reply=reply,
-            attempts=attempts + 1,
-            first_refused=first_refused,
-        )
+        return sent(outcome, attempts, first_refused)
     if outcome.kind is Kind.PERMANENT:
         return Verdict(
             state="failed",

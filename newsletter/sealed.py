@@ -1,14 +1,16 @@
 """The SQL of sealed editions, as the sender loads them: stored parts to editions whose messages are a join."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
+from newsletter.dkim import Signing, compile_signing
+from newsletter.dkim_keys import SigningKey
 from newsletter.ledger import Delivery
-from newsletter.message import LoadedEdition, Recipient, build_message, load_edition
+from newsletter.message import Joiner, LoadedEdition, compile_joiner, load_edition
 from newsletter.tables import editions, issues, sealed_parts
 from newsletter.tokens import Keys
 from posts.errors import StoreError
@@ -16,8 +18,8 @@ from posts.errors import StoreError
 
 @dataclass(frozen=True, slots=True)
 class _Sealed:
-    edition: LoadedEdition
-    date: datetime
+    joiner: Joiner
+    signing: Signing | None
     seal: str
     dot_free: bool
 
@@ -26,13 +28,15 @@ class _Sealed:
 class Messages:
     """Makes the bytes of deliveries; holds the editions of the issues that are being sent.
 
-    `load` belongs to whoever reads the database, `build` to whoever sends; editions are only ever replaced whole.
+    `load` belongs to whoever reads the database, `build` to whoever sends, in as many threads as he likes; editions
+    are only ever replaced whole. With `signing_keys` every message is signed (DKIM).
     """
 
     keys: Keys
     web_url: str
     from_domain: str
     zone: ZoneInfo
+    signing_keys: Sequence[SigningKey] = ()
     _held: dict[tuple[int, int], _Sealed] = field(default_factory=dict)
 
     def load(self, conn: sa.Connection, issue: int, wanted: Iterable[int]) -> None:
@@ -60,8 +64,22 @@ class Messages:
                 row.program, _parts(conn, issue, row.program), language=row.language, seal=row.seal
             )
             self._held[issue, row.edition] = _Sealed(
-                edition, row.date, row.seal, _is_dot_free(edition)
+                self._joiner(edition, issue, row.date),
+                compile_signing(edition, self.signing_keys, row.date),
+                row.seal,
+                _is_dot_free(edition),
             )
+
+    def _joiner(self, edition: LoadedEdition, issue: int, date: datetime) -> Joiner:
+        return compile_joiner(
+            edition,
+            issue_id=issue,
+            date=date,
+            keys=self.keys,
+            web_url=self.web_url,
+            from_domain=self.from_domain,
+            zone=self.zone,
+        )
 
     def forget(self, issue: int) -> None:
         """Lets go of an issue's editions."""
@@ -72,26 +90,15 @@ class Messages:
         """The message of one delivery, and whether it is known that no line of it begins with a dot; raises
         HeaderError for an address that cannot stand in a header."""
         sealed = self._held[delivery.issue, delivery.edition]
-        recipient = Recipient(
-            subscriber=delivery.subscriber,
-            subscription=delivery.subscription,
-            generation=delivery.generation,
-            address=delivery.address,
-            name=delivery.name,
-            since=delivery.since,
-            language=delivery.language,
-        )
-        body = build_message(
-            sealed.edition,
-            recipient,
-            issue_id=delivery.issue,
-            date=sealed.date,
-            keys=self.keys,
-            web_url=self.web_url,
-            from_domain=self.from_domain,
-            zone=self.zone,
-        )
-        return body, sealed.dot_free
+        if sealed.signing is None:
+            return sealed.joiner.message(delivery), sealed.dot_free
+        values = sealed.joiner.values(delivery)
+        return sealed.signing.sign(values) + sealed.joiner.joined(values), sealed.dot_free
+
+    @property
+    def is_slow(self) -> bool:
+        """True where a message takes longer to make than to send, and other threads can help."""
+        return bool(self.signing_keys)
 
 
 def _is_dot_free(edition: LoadedEdition) -> bool:
