@@ -5,31 +5,21 @@ transaction ends: two processes never get the same room.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from newsletter.gates import ALL, PROVIDER, RELAY, Ask, Room
 from newsletter.pacing import Found, Window
 from newsletter.tables import pace_counts, paces
 from posts.upsert import insert_into
 
-ALL, RELAY, PROVIDER = "all", "relay", "provider"
 KEPT = timedelta(days=7)
 """A found rate is let go of so long after the last time that somebody asked for fewer."""
 
 _AHEAD = timedelta(seconds=2)
 """Where several processes send, each may name two seconds' worth ahead."""
-
-
-def relay_key(host: str, port: int) -> str:
-    """The key of a relay's pace."""
-    return f"{RELAY} {host.lower()}:{port}"
-
-
-def provider_key(domain: str) -> str:
-    """The key of a provider's pace: of the domain, or of the first of a group of them."""
-    return f"{PROVIDER} {domain}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,33 +31,6 @@ class FoundPace:
     rate_per_s: float
     slowed: datetime
     raised: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
-    """What a flush asks of one pace. `wanted`: how many it would name; `returned`: named and counted before, and never
-    sent; `rate_per_s`: what all processes together may send; `found`: our own rate, where it is new."""
-
-    key: str
-    windows: tuple[Window, ...] = ()
-    rate_per_s: float | None = None
-    wanted: int = 0
-    returned: int = 0
-    found: Found | None = None
-
-
-@dataclass(slots=True, kw_only=True)
-class Room:
-    """How a pace stands. `granted`: so many of the wanted may be named; after counting, `free` (None: no limit) and
-    `opens`, when a limit that is used up lets one through again. `found`: the newest rate that anybody found."""
-
-    ask: Ask
-    granted: int
-    free: int | None = None
-    opens: datetime | None = None
-    found: Found | None = None
-    next_at: datetime | None = None
-    slots: dict[Window, dict[datetime, int]] = field(default_factory=dict)
 
 
 def list_paces(conn: sa.Connection) -> list[FoundPace]:

@@ -95,8 +95,10 @@ class Found:
 class Pacer:
     """A token bucket whose rate halves when somebody complains and creeps up again when nobody does (AIMD)."""
 
-    def __init__(self, limit_per_s: float | None, now: float) -> None:
+    def __init__(self, limit_per_s: float | None, now: float, *, slack: float = 0.0) -> None:
+        """`slack`: so many more may gather, for one who looks only now and then."""
         self._limit = limit_per_s
+        self._slack = slack
         self._rate = limit_per_s
         self._tokens = 1.0
         self._filled = now
@@ -118,6 +120,12 @@ class Pacer:
         """True while somebody is spared more than the settings say."""
         return self._rate != self._limit
 
+    @property
+    def changed_at(self) -> float:
+        """When the rate last fell or rose; long ago while nobody asked for fewer."""
+        never = self.slowed_at == float("-inf")
+        return self.slowed_at if never else max(self.slowed_at, self.raised_at)
+
     def adopt(self, rate_per_s: float | None, slowed_at: float, raised_at: float) -> None:
         """Goes on from a rate that was found before, or by another process; never beyond what is set."""
         if rate_per_s is None or (self._limit is not None and rate_per_s >= self._limit):
@@ -132,7 +140,7 @@ class Pacer:
         if self._rate is None:
             return 1e9
         # a burst of a tenth of a second keeps a fast rate from being bound by timers
-        room = max(1.0, self._rate / 10)
+        room = max(1.0, self._rate / 10) + self._slack
         self._tokens = min(room, self._tokens + (now - self._filled) * self._rate)
         self._filled = now
         return self._tokens

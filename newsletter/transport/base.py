@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from newsletter.gates import Gates
 
 
 class Kind(StrEnum):
@@ -31,7 +34,9 @@ class Outcome:
     enhanced: str | None = None
     text: str = ""
     slow_down: bool = False
-    """The relay asks for fewer messages a second."""
+    """Fewer messages a second are asked for."""
+    of_relay: bool = False
+    """It was said before anybody was addressed, or of the relay itself: no one provider is meant."""
     policy: bool = False
     """It was refused for what we are, not for who was written to; several in a row stop the relay."""
 
@@ -94,6 +99,14 @@ class Transport(Protocol):
     @property
     def trouble(self) -> Trouble | None:
         """What keeps it from sending, None while all is well."""
+
+    @property
+    def rate_per_s(self) -> float | None:
+        """How many messages a second it takes just now; None: as many as it can."""
+
+    @property
+    def gates(self) -> Gates | None:
+        """What bounds which deliveries may be named for it; None: nothing does."""
 
     async def close(self, grace_s: float) -> None:
         """Takes nothing more, waits at most `grace_s` for answers, then gives every open parcel its outcome:

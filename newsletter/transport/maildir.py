@@ -42,6 +42,16 @@ class MaildirTransport:
             return None
         return self._trouble
 
+    @property
+    def rate_per_s(self) -> None:
+        """As many as it can."""
+        return None
+
+    @property
+    def gates(self) -> None:
+        """Nothing bounds it."""
+        return None
+
     def wake(self) -> None:
         """There may be something to take."""
         busy = self._task is not None and not self._task.done()

@@ -32,17 +32,20 @@ class SmtpTransport:
         *,
         first_wait_s: float = FIRST_WAIT_S,
         tick_s: float = 1.0,
+        changed: Callable[[], None] = lambda: None,
     ) -> None:
         self._relay = relay
         self._most = self._allowed = connections
         self._chance = chance
         self._first_wait_s = first_wait_s
         self._tick_s = tick_s
+        self._changed = changed
         self._loop = asyncio.get_running_loop()
         self._supply: Supply | None = None
         self._connections: dict[SmtpConnection, float] = {}
         self._connecting: set[asyncio.Task[None]] = set()
         self._trouble: Trouble | None = None
+        self._on_trial = False
         self._failures = 0
         self._policy_refusals = 0
         self._connect_from = 0.0
@@ -62,6 +65,27 @@ class SmtpTransport:
             return None
         return self._trouble
 
+    @property
+    def is_ready(self) -> bool:
+        """True while there is no trouble and, after some, a connection has been let in again."""
+        return self.trouble is None and not (self._on_trial and not self._connections)
+
+    def try_out(self) -> None:
+        """After trouble: opens a connection, to see whether it is over, with nothing to send."""
+        if self._is_closing or self.is_ready or self.trouble is not None or self._connecting:
+            return
+        self._begin_connection()
+
+    @property
+    def rate_per_s(self) -> None:
+        """As many as it can."""
+        return None
+
+    @property
+    def gates(self) -> None:
+        """Nothing bounds it."""
+        return None
+
     def wake(self) -> None:
         """There may be something to take: gives it to idle connections, then opens more."""
         if self._is_closing or self._supply is None or self.trouble is not None:
@@ -73,14 +97,18 @@ class SmtpTransport:
         now = self._loop.time()
         while (
             self._supply.has_parcels
-            and now >= self._connect_from
+            # with none open, "no more of you" says nothing: it let one in before
+            and (now >= self._connect_from or not self._connections)
             and len(self._connections) + len(self._connecting) < self._allowed
             # one at a time until the relay has let the first one in
             and (self._connections or not self._connecting)
         ):
-            task = self._loop.create_task(self._connect())
-            self._connecting.add(task)
-            task.add_done_callback(self._connected)
+            self._begin_connection()
+
+    def _begin_connection(self) -> None:
+        task = self._loop.create_task(self._connect())
+        self._connecting.add(task)
+        task.add_done_callback(self._connected)
 
     async def close(self, grace_s: float) -> None:
         """Takes nothing more, waits for answers to final dots, then gives every open parcel its outcome."""
@@ -118,6 +146,8 @@ class SmtpTransport:
             connection.abort("sending was stopped")
             raise
         self._connections[connection] = self._loop.time()
+        self._on_trial = False
+        self._changed()
         assert self._supply is not None
         connection.converse(self._supply, self._heard)
 
@@ -143,6 +173,7 @@ class SmtpTransport:
         if outcome.kind is Kind.ACCEPTED:
             self._failures = self._policy_refusals = 0
             self._trouble = None
+            self._on_trial = False
         elif outcome.kind is Kind.OURS:
             self._stop(f"the relay refuses the sender: {outcome.reply}")
         elif outcome.policy:
@@ -165,7 +196,13 @@ class SmtpTransport:
 
     def _set_trouble(self, what: str, wait_s: float, *, ours: bool = False) -> None:
         self._trouble = Trouble(what=what, until=self._loop.time() + wait_s, ours=ours)
-        self._loop.call_later(wait_s + 0.01, self.wake)
+        self._on_trial = True
+        self._loop.call_later(wait_s + 0.01, self._try_again)
+        self._changed()
+
+    def _try_again(self) -> None:
+        self._changed()
+        self.wake()
 
     def _ended(self, connection: SmtpConnection, why: str) -> None:
         was_sending = self._connections.pop(connection, None) is not None

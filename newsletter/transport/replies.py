@@ -157,6 +157,7 @@ def outcome_of(phase: Phase, reply: Reply) -> Outcome:
         )
     kind = _kind_of(phase, reply)
     policy = kind is Kind.PERMANENT and _is_policy(reply)
+    addressed = phase in (Phase.RCPT, Phase.DATA, Phase.DOT)
     return Outcome(
         # one reader's odd server must not stop an issue, nor be held against the reader: tried again, never dead
         kind=Kind.TEMPORARY if policy else kind,
@@ -164,6 +165,7 @@ def outcome_of(phase: Phase, reply: Reply) -> Outcome:
         enhanced=reply.enhanced,
         text=reply.text,
         slow_down=400 <= reply.code <= 499 and is_rate_answer(reply),
+        of_relay=not addressed or (reply.enhanced or "").startswith(("4.3.", "5.3.")),
         policy=policy,
     )
 

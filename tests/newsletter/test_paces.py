@@ -7,17 +7,8 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from newsletter.paces import (
-    Ask,
-    Room,
-    count_named,
-    find_rooms,
-    forget_paces,
-    list_found,
-    list_paces,
-    provider_key,
-    relay_key,
-)
+from newsletter.gates import Ask, Room, provider_key, relay_key
+from newsletter.paces import count_named, find_rooms, forget_paces, list_found, list_paces
 from newsletter.pacing import Found, Window, parse_limit
 from newsletter.tables import pace_counts, paces
 from posts.database import reading, writing
