@@ -1,7 +1,7 @@
 """The SQL of the books: where every recipient of an issue stands, at one moment, by name (DESIGN.md 8.5)."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -83,16 +83,33 @@ def list_books(conn: sa.Connection, issue_ids: Iterable[int]) -> dict[int, Books
     """The books of several issues, of one moment: one statement, since PostgreSQL gives each its own.
 
     Of a paused or cancelled issue the rest is read from the issue's row: who has no result is queued, or excluded as
-    "cancelled" (so is who was deferred; who is in doubt stays so).
+    "cancelled" (so is who was deferred; who is in doubt stays so). Of an issue that has totals the books are these,
+    whatever rows it still has: asked for last, so that they hold for rows that went while others were counted.
     """
+    ids = list(issue_ids)
     counts: dict[int, dict[tuple[str, str | None], int]] = {}
-    for issue, what, reason, amount, unsent, sent in conn.execute(_count_all(list(issue_ids))):
+    for issue, what, reason, amount, unsent, sent in conn.execute(_count_all(ids)):
         found = counts.setdefault(issue, {})
         if what == "rows":
             found["queued", None], found["sent", None] = unsent, sent
         else:
             found[what, reason] = amount
-    return {issue: _balanced(found) for issue, found in counts.items()}
+    closed = sa.select(issues.c.id, issues.c.totals).where(
+        issues.c.id.in_(ids), issues.c.totals.is_not(None)
+    )
+    last = {issue: Books(**totals) for issue, totals in conn.execute(closed)}
+    return {issue: _balanced(found) for issue, found in counts.items()} | last
+
+
+def totals_of(last: Books) -> dict[str, object]:
+    """Settled books as `issues.totals` keeps them."""
+    return asdict(last)
+
+
+def has_only_totals(conn: sa.Connection, issue_id: int) -> bool:
+    """True when the deliveries of an issue were let go of. Locks its row: what was said stays true meanwhile."""
+    query = sa.select(issues.c.totals.is_not(None)).where(issues.c.id == issue_id)
+    return bool(conn.execute(query.with_for_update()).scalar_one_or_none())
 
 
 def _count_all(ids: list[int]) -> sa.CompoundSelect[int, str, str, int, int, int]:

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 from newsletter.compose import hidden, life, same_language
 from newsletter.due import next_time, parse_schedule
 from newsletter.facts import DeliveryFact, PostFacts, ReaderFacts
-from newsletter.issues import REGULAR, Issue, IssueStatus
-from newsletter.reaches import READERS, Reach, list_reaches
+from newsletter.issues import REGULAR, SPECIAL, Issue, IssueStatus
+from newsletter.reaches import READERS, Reach, list_reaches, was_active
 from newsletter.spec import NewsletterSettings
 from newsletter.subscriptions import SubscriptionStatus
 from posts.model import ChangeKind
@@ -36,6 +36,7 @@ class Reason(StrEnum):
     WITHDRAWN_THEN = "withdrawn then"
     BEFORE_START = "before the start"
     SUPPRESSED = "suppressed"
+    ONLY_TOTALS = "only totals"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,14 @@ def explain_post(
         if (fact := reader.deliveries.get(issue.id)) is not None
         and _holds(issue, fact, reader, post)
     ]
+    answers += [
+        _only_totals(issue, f'"{post.post.content.title}" is in {_name(issue)}')
+        for issue in reader.released
+        if issue.kind == SPECIAL
+        and issue.has_only_totals
+        and issue.id in post.holders
+        and was_active(reader, issue)
+    ]
     if not any(answer.reason in (Reason.SENT, Reason.COMING) for answer in answers):
         why = _why_not(reader, post, frame, reaches)
         if not answers or why.reason in (Reason.COMING, Reason.HIDDEN):
@@ -90,7 +99,15 @@ def explain_reader(reader: ReaderFacts, frame: Frame) -> list[str]:
     got = [issue for issue in reader.released if issue.id in reader.deliveries]
     for issue in got[-20:]:
         lines.append(_of_delivery(issue, reader.deliveries[issue.id], frame).sentence)
-    if not got:
+    past = [one for one in reader.released if one.has_only_totals and was_active(reader, one)]
+    if past:
+        span = _name(past[0]) + (f" to {_name(past[-1])}" if len(past) > 1 else "")
+        lines.insert(
+            1,
+            f"This reader was active when {span} went out; of {'it' if len(past) == 1 else 'these'} only totals are "
+            "kept, so what became of each for this reader is not on record any more.",
+        )
+    if not got and not past:
         lines.append(f"No issue of {slug} has been for this reader yet.")
     if state.status is SubscriptionStatus.ACTIVE and not reader.suppressed:
         lines.append(_coming(reader, frame))
@@ -171,6 +188,15 @@ def _of_delivery(issue: Issue, fact: DeliveryFact, frame: Frame) -> Answer:
     return Answer(reason, f"{_name(issue)} {what}{when}{f' ({reply})' if reply else ''}.")
 
 
+def _only_totals(issue: Issue, what: str) -> Answer:
+    """What is left to say of an issue whose deliveries were let go of (`[privacy] keep_deliveries`)."""
+    ended = f", which ended {issue.finished:%Y-%m-%d}" if issue.finished else ""
+    return Answer(
+        Reason.ONLY_TOTALS,
+        f"{what}{ended}; of it only totals are kept, so what became of it for this reader is not on record any more.",
+    )
+
+
 def _why_not(
     reader: ReaderFacts, post: PostFacts, frame: Frame, reaches: Sequence[Reach]
 ) -> Answer:
@@ -246,6 +272,8 @@ def _covered(
             Reason.TRANSLATION,
             f"{name} had a translation of {title}; a post comes once, in the reader's language.",
         )
+    if issue.has_only_totals:
+        return _only_totals(issue, f"{title} is in {name}")
     return Answer(
         Reason.EXCLUDED, f"{title} is in {name}, but not in this reader's edition as it was then."
     )

@@ -33,7 +33,10 @@ class DeliveryFact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReaderFacts:
-    """All about one subscription: its changes, deliveries, and every issue of the newsletter that was released."""
+    """All about one subscription: its changes, deliveries, and every issue of the newsletter that was released.
+
+    `deliveries` has none of issues of which only totals are kept.
+    """
 
     subscription: Subscription
     language: str
@@ -112,7 +115,9 @@ def _deliveries(conn: sa.Connection, subscription: int) -> dict[int, DeliveryFac
             editions,
             (editions.c.issue == deliveries.c.issue) & (editions.c.edition == deliveries.c.edition),
         )
-        .where(deliveries.c.subscription == subscription)
+        .join(issue_table, issue_table.c.id == deliveries.c.issue)
+        # rows that are on their way out are gone already
+        .where(deliveries.c.subscription == subscription, issue_table.c.totals.is_(None))
     )
     found = {}
     for row in conn.execute(query):

@@ -27,7 +27,8 @@ class Issue:
     """One number of a newsletter. `id` is what commands take; `number` is its No., None for a cancelled draft.
 
     A regular issue covers the journal's `(start, end]`; a special one has neither. `seen` is the number it was
-    composed or last previewed at, `sealed_at` the one it was sealed at. `date` is the one Date header.
+    composed or last previewed at, `sealed_at` the one it was sealed at. `date` is the one Date header. `finished` is
+    when it was done or cancelled; `has_only_totals`: its deliveries were let go of (`[privacy] keep_deliveries`).
     """
 
     id: int
@@ -49,6 +50,7 @@ class Issue:
     released: datetime | None
     finished: datetime | None
     recipients: int
+    has_only_totals: bool = False
 
     @property
     def is_regular(self) -> bool:
@@ -275,13 +277,22 @@ def list_seals_holding(
 
 
 def mark_status(
-    conn: sa.Connection, issue_id: int, status: IssueStatus, *, old: Iterable[IssueStatus]
+    conn: sa.Connection,
+    issue_id: int,
+    status: IssueStatus,
+    *,
+    old: Iterable[IssueStatus],
+    finished: datetime | None = None,
 ) -> bool:
-    """Moves an issue's status; False where it stood in none of `old`. The ledger obeys at its next flush."""
+    """Moves an issue's status; False where it stood in none of `old`. The ledger obeys at its next flush.
+
+    `finished` is for one that ends: the moment stays where it had ended before.
+    """
+    ended = {"finished": sa.func.coalesce(_I.finished, finished)} if finished else {}
     changed = conn.execute(
         sa.update(issues)
         .where(_I.id == issue_id, _I.status.in_([state.value for state in old]))
-        .values(status=status)
+        .values(status=status, **ended)
     )
     return changed.rowcount == 1
 
@@ -336,7 +347,8 @@ def _next_number(newsletter: str) -> sa.ScalarSelect[int]:
 
 
 def _query() -> sa.Select[tuple[object, ...]]:
-    return sa.select(*(issues.c[name] for name in Issue.__slots__))
+    stored = (issues.c[name] for name in Issue.__slots__ if name != "has_only_totals")
+    return sa.select(*stored, issues.c.totals.is_not(None).label("has_only_totals"))
 
 
 def _issue(row: sa.Row[tuple[object, ...]]) -> Issue:

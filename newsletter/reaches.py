@@ -20,6 +20,17 @@ class Reach:
     start: int
 
 
+def was_active(reader: ReaderFacts, issue: Issue) -> bool:
+    """True when somebody was an active reader at the release of `issue`, regular or special."""
+    order = {one.id: place for place, one in enumerate(reader.released)}
+    before = [
+        change
+        for change in reader.changes
+        if order.get(change.after_issue or 0, -1) < order[issue.id]
+    ]
+    return bool(before) and before[-1].status is SubscriptionStatus.ACTIVE
+
+
 def list_reaches(reader: ReaderFacts) -> list[Reach]:
     """The released regular issues of the frequency that the reader had each time, in the order of the releases.
 

@@ -4,11 +4,25 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from newsletter.tables import notices, sign_ups, subscribers, subscription_changes, subscriptions
+from newsletter.books import books, totals_of
+from newsletter.issues import IssueStatus
+from newsletter.tables import (
+    batches,
+    deliveries,
+    doubts,
+    issues,
+    notices,
+    sign_ups,
+    subscribers,
+    subscription_changes,
+    subscriptions,
+)
 
 PENDING_KEPT = timedelta(days=7)
 SIGN_UPS_KEPT = timedelta(days=30)
 NOTICES_KEPT = timedelta(days=30)
+SLICE = 10_000
+"""Deliveries that one transaction deletes, so that it keeps nobody waiting."""
 
 _FINAL = ("sent", "failed", "excluded")
 
@@ -51,3 +65,69 @@ def scrub_old_notices(connection: sa.Connection, now: datetime) -> int:
         )
         .values(body=b"", recipient="", reply=None)
     ).rowcount
+
+
+def list_finished(conn: sa.Connection, before: datetime) -> list[int]:
+    """The issues whose deliveries may give way to totals: done or cancelled `before`, and settled.
+
+    One with somebody in doubt is not settled: a person may still want to know and decide. Neither is a cancelled one
+    whose batch is in somebody's hands, who may be about to say what became of it.
+    """
+    return list(conn.execute(sa.select(issues.c.id).where(_is_finished(before))).scalars())
+
+
+def save_totals(conn: sa.Connection, issue_id: int, before: datetime) -> bool:
+    """Writes the books of a finished issue into its row, from where they are read from then on (`books.py`).
+
+    False where it is not finished, or has its totals already; nothing is counted then. Whoever would open the books
+    again locks the issue's row and looks for totals first.
+    """
+    mine = sa.select(issues.c.id).where(issues.c.id == issue_id, _is_finished(before))
+    if conn.execute(mine.with_for_update()).one_or_none() is None:
+        return False
+    last = books(conn, issue_id)
+    if last.is_open or not last.balance:
+        return False
+    conn.execute(sa.update(issues).where(issues.c.id == issue_id).values(totals=totals_of(last)))
+    return True
+
+
+def list_with_leftovers(conn: sa.Connection) -> list[int]:
+    """The issues that have totals and still some of the rows that these stand for."""
+    left = [
+        sa.select(sa.literal(1)).where(table.c.issue == issues.c.id).exists()
+        for table in (deliveries, doubts, batches)
+    ]
+    query = sa.select(issues.c.id).where(issues.c.totals.is_not(None), sa.or_(*left))
+    return list(conn.execute(query.order_by(issues.c.id)).scalars())
+
+
+def delete_deliveries(conn: sa.Connection, issue_id: int) -> int:
+    """Deletes a slice of the deliveries of an issue that has totals, and gives how many; with the last of them go its
+    batches and doubts. Its seals stay: they say what was sent, and are few."""
+    mine = deliveries.c.issue == issue_id
+    closed = sa.select(issues.c.id).where(issues.c.id == issue_id, issues.c.totals.is_not(None))
+    if conn.execute(closed).one_or_none() is None:
+        return 0
+    first = conn.execute(sa.select(sa.func.min(deliveries.c.number)).where(mine)).scalar_one()
+    if first is not None:
+        chosen = mine & (deliveries.c.number < first + SLICE)
+        return conn.execute(sa.delete(deliveries).where(chosen)).rowcount
+    conn.execute(sa.delete(batches).where(batches.c.issue == issue_id))
+    conn.execute(sa.delete(doubts).where(doubts.c.issue == issue_id))
+    return 0
+
+
+def _is_finished(before: datetime) -> sa.ColumnElement[bool]:
+    doubted = deliveries.c.state == "in doubt"
+    return sa.and_(
+        issues.c.status.in_((IssueStatus.DONE, IssueStatus.CANCELLED)),
+        issues.c.released.is_not(None),
+        # one that was cancelled by an older version has no moment of its end
+        sa.func.coalesce(issues.c.finished, issues.c.released) < before,
+        issues.c.totals.is_(None),
+        ~sa.select(batches.c.id)
+        .where(batches.c.issue == issues.c.id, batches.c.owner.is_not(None))
+        .exists(),
+        ~sa.select(deliveries.c.number).where(deliveries.c.issue == issues.c.id, doubted).exists(),
+    )

@@ -1,14 +1,23 @@
-"""Forgetting what is old: unconfirmed sign-ups, what the limits counted, settled notices, previews."""
+"""Forgetting what is old: deliveries of finished issues, unconfirmed sign-ups, what the limits counted, notices, previews."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from time import monotonic, sleep
 
 import structlog
 
 from dateline.press import Press
-from newsletter.retention import delete_old_sign_ups, delete_unconfirmed, scrub_old_notices
-from posts.database import writing
+from newsletter.retention import (
+    delete_deliveries,
+    delete_old_sign_ups,
+    delete_unconfirmed,
+    list_finished,
+    list_with_leftovers,
+    save_totals,
+    scrub_old_notices,
+)
+from posts.database import forget_deleted, reading, writing
 
 PREVIEWS_KEPT = timedelta(days=30)
 
@@ -23,6 +32,7 @@ class CleanedUp:
     sign_ups: int
     notices: int
     previews: int
+    deliveries: int = 0
 
 
 def clean_up(press: Press) -> CleanedUp:
@@ -33,7 +43,13 @@ def clean_up(press: Press) -> CleanedUp:
         sign_ups = delete_old_sign_ups(connection, now)
         notices = scrub_old_notices(connection, now)
     previews = _delete_old_files(press.var / "preview", before=now - PREVIEWS_KEPT)
-    done = CleanedUp(unconfirmed=unconfirmed, sign_ups=sign_ups, notices=notices, previews=previews)
+    done = CleanedUp(
+        unconfirmed=unconfirmed,
+        sign_ups=sign_ups,
+        notices=notices,
+        previews=previews,
+        deliveries=_let_go_of_deliveries(press, now - press.config.privacy.keep_deliveries),
+    )
     if done != CleanedUp(unconfirmed=0, sign_ups=0, notices=0, previews=0):
         log.info(
             "old things forgotten",
@@ -41,8 +57,41 @@ def clean_up(press: Press) -> CleanedUp:
             sign_ups=sign_ups,
             notices=notices,
             previews=previews,
+            deliveries=done.deliveries,
         )
     return done
+
+
+def _let_go_of_deliveries(press: Press, before: datetime) -> int:
+    """The rows of issues that ended `before` give way to their totals; gives how many rows went.
+
+    Totals first, then the rows in slices: killed anywhere, the books are right and the next round goes on.
+    """
+    with reading(press.engine) as connection:
+        finished = list_finished(connection, before)
+    for issue in finished:
+        with writing(press.engine) as connection:
+            saved = save_totals(connection, issue, before)
+        if saved:
+            log.info("deliveries gave way to totals", issue=issue)
+    with reading(press.engine) as connection:
+        leftovers = list_with_leftovers(connection)
+    gone = 0
+    for issue in leftovers:
+        while slice_of := _delete_slice(press, issue):
+            gone += slice_of
+    if gone:
+        forget_deleted(press.engine)
+    return gone
+
+
+def _delete_slice(press: Press, issue: int) -> int:
+    with writing(press.engine) as connection:
+        began = monotonic()
+        deleted = delete_deliveries(connection, issue)
+    # SQLite lets those who wait try again by the clock: who holds the lock back to back starves them (DESIGN.md 9)
+    sleep(min(1.0, monotonic() - began))
+    return deleted
 
 
 def _delete_old_files(folder: Path, *, before: datetime) -> int:

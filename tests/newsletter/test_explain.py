@@ -10,7 +10,7 @@ from newsletter import subscribers, subscriptions
 from newsletter.explain import Answer, Frame, Reason, explain_post, explain_reader
 from newsletter.facts import get_post_facts, get_reader_facts
 from newsletter.subscriptions import Subscription
-from newsletter.tables import deliveries
+from newsletter.tables import deliveries, issues
 from posts import store
 from posts.database import reading, writing
 from posts.settings import Selection
@@ -129,6 +129,18 @@ def withdrawn_then(room: Newsroom) -> Subscription:
     return reader
 
 
+def only_totals(kind: str) -> Story:
+    """An issue whose deliveries were let go of, one row of it still on its way out."""
+
+    def story(room: Newsroom) -> Subscription:
+        reader = with_state("sent")(room)
+        with writing(room.engine) as conn:
+            conn.execute(sa.update(issues).values(kind=kind, totals={"recipients": 1, "sent": 1}))
+        return reader
+
+    return story
+
+
 @pytest.mark.parametrize(
     ("story", "reason", "words"),
     [
@@ -178,6 +190,15 @@ def withdrawn_then(room: Newsroom) -> Subscription:
         pytest.param(
             withdrawn_then, Reason.WITHDRAWN_THEN, "was withdrawn when", id="withdrawn then"
         ),
+        pytest.param(
+            only_totals("regular"), Reason.ONLY_TOTALS, "only totals are kept", id="let go of"
+        ),
+        pytest.param(
+            only_totals("special"),
+            Reason.ONLY_TOTALS,
+            "only totals are kept",
+            id="let go of, a special issue",
+        ),
     ],
 )
 def test_each_reason_has_its_sentence(
@@ -202,3 +223,35 @@ def test_a_post_restored_after_an_issue_held_it_says_that_it_comes_no_more(
     answers = asked(room, reader)
     assert [answer.reason for answer in answers] == [Reason.SENT, Reason.HELD_BEFORE]
     assert "owed to nobody again" in answers[1].sentence
+
+
+def test_of_an_old_issue_the_reasons_that_do_not_need_its_deliveries_stay(
+    sqlite_engine: sa.Engine,
+) -> None:
+    room = Newsroom(sqlite_engine)
+    room.begin()
+    reader = then("pause")(room)
+    with writing(room.engine) as conn:
+        conn.execute(sa.update(issues).values(totals={"recipients": 2}))
+        conn.execute(sa.delete(deliveries))
+    assert [answer.reason for answer in asked(room, reader)] == [Reason.PAUSED]
+
+
+def test_what_a_reader_is_told_names_the_issues_of_which_only_totals_are_kept(
+    sqlite_engine: sa.Engine,
+) -> None:
+    room = Newsroom(sqlite_engine)
+    room.begin()
+    reader = with_state("sent")(room)
+    room.now += DAY
+    room.post("y")
+    room.send()
+    with writing(room.engine) as conn:
+        conn.execute(sa.update(issues).where(issues.c.number == 1).values(totals={"sent": 1}))
+    with reading(room.engine) as conn:
+        facts = get_reader_facts(conn, room.keys, reader, address="ana@example.net", language="en")
+    frame = Frame(newsletter=room.newsletter, zone=room.site.zone, now=room.now)
+    lines = explain_reader(facts, frame)
+    assert [line for line in lines if "only totals are kept" in line and "No. 1" in line]
+    assert not [line for line in lines if "No. 1 (issue 1) was sent" in line]
+    assert [line for line in lines if "No. 2" in line]
