@@ -69,15 +69,22 @@ def count_failures(conn: sa.Connection, issue_ids: Collection[int]) -> dict[int,
     return found
 
 
-def list_next_retries(conn: sa.Connection, issue_ids: Collection[int]) -> dict[int, datetime]:
-    """When the first of an issue's batches that wait for a retry is leased again."""
-    rows = conn.execute(
+def list_next_retries(
+    conn: sa.Connection, issue_ids: Collection[int] | None = None
+) -> dict[int, datetime]:
+    """When the first of an issue's batches that wait for a retry is leased again; None: of every released issue."""
+    query = (
         sa.select(batches.c.issue, sa.func.min(batches.c.due).label("due"))
-        .where(batches.c.issue.in_(list(issue_ids)), batches.c.due.is_not(None))
+        .where(batches.c.due.is_not(None))
         .where(batches.c.finished.is_(False), batches.c.owner.is_(None))
         .group_by(batches.c.issue)
     )
-    return {row.issue: row.due for row in rows}
+    if issue_ids is None:
+        released = sa.select(issues.c.id).where(issues.c.status == "released")
+        query = query.where(batches.c.issue.in_(released))
+    else:
+        query = query.where(batches.c.issue.in_(list(issue_ids)))
+    return {row.issue: row.due for row in conn.execute(query)}
 
 
 def count_open_notices(conn: sa.Connection, in_doubt: InDoubt) -> int:

@@ -10,19 +10,25 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from types import FrameType
 
 import structlog
 import uvloop
+from sqlalchemy.exc import SQLAlchemyError
 
+from dateline.actions.follow import DeliverResult, Progress, follow
 from dateline.actions.relay import build_transport, rate_of, refuse_dead_links, refuse_open_talk
 from dateline.actions.release import reseal
 from dateline.deliver_lock import DeliverLock
 from dateline.press import Press
-from newsletter.books import count_open, list_open_books
+from newsletter.books import count_open
 from newsletter.flusher import Flusher
 from newsletter.headers import domain_of
 from newsletter.issues import get_issue
+from newsletter.overview import list_next_retries
+from newsletter.paces import FoundPace, list_paces
+from newsletter.progress import RateMeter
 from newsletter.runs import Counts, Pace, State
 from newsletter.sealed import Messages
 from newsletter.sender import Sender
@@ -45,42 +51,12 @@ _LOCK_WAIT_S = 4.0
 _ORPHAN_GRACE_S = 0.3
 _LAST_WORD_S = 0.6
 """The daemon was killed: what is on the wire gets this long, and then the program is gone, whatever it was at."""
-_FOLLOW_S = 1.0
+_LOOK_S = 1.0
+"""A run by hand looks into the database for what it shows so often."""
 _NO_ISSUE = 0
 """Ids begin at 1: of this issue there is nothing to send."""
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """How far a run is: recipients with a final verdict of `total`, and what was done."""
-
-    done: int
-    total: int
-    sent: int
-    deferred: int
-    failed: int
-    excluded: int
-    in_doubt: int
-    notices: int = 0
-    trouble: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeliverResult:
-    """What a run came to; `waiting`: who is still to be sent to. `trouble` says why it ended before all was sent;
-    `by`, who sends instead of us."""
-
-    sent: int = 0
-    deferred: int = 0
-    failed: int = 0
-    excluded: int = 0
-    in_doubt: int = 0
-    notices: int = 0
-    waiting: int = 0
-    trouble: str | None = None
-    by: str | None = None
 
 
 def deliver(
@@ -103,10 +79,12 @@ def deliver(
     refuse_open_talk(press)
     with DeliverLock(press.var) as lock:
         if not lock.acquire("dateline deliver"):
-            return _follow(press, issue, until_done, stop, progress, lock.holder())
+            return follow(press, issue, until_done, stop, progress, lock.holder())
         with reading(press.engine) as conn:
             total = count_open(conn, issue)
-        gone = _Enough(total, until_done=until_done, progress=progress)
+        gone = _Enough(
+            total, until_done=until_done, progress=progress, look=lambda: _look(press, issue)
+        )
         counts = _send(press, issue, stop, gone, lambda: _grace_s(press))
         with reading(press.engine) as conn:
             waiting = count_open(conn, issue)
@@ -171,11 +149,20 @@ class _Enough:
     """When a run by hand is over: nothing is due (or, with `until_done`, nothing is left), or trouble lasts."""
 
     def __init__(
-        self, total: int, *, until_done: bool, progress: Callable[[Progress], None] | None
+        self,
+        total: int,
+        *,
+        until_done: bool,
+        progress: Callable[[Progress], None] | None,
+        look: Callable[[], "_Look"],
     ) -> None:
         self._total = total
         self._until_done = until_done
         self._progress = progress
+        self._look = look
+        self._seen = _Look()
+        self._looked_at = float("-inf")
+        self._meter = RateMeter()
         self._told_at = 0.0
         self.trouble: str | None = None
 
@@ -194,7 +181,12 @@ class _Enough:
         return over
 
     def _now(self, state: State, counts: Counts) -> Progress:
-        done = counts.sent + counts.failed + counts.excluded
+        done, now = counts.sent + counts.failed + counts.excluded, time.monotonic()
+        self._meter.note(done + counts.deferred + counts.in_doubt + counts.notices, now)
+        if now - self._looked_at >= _LOOK_S:
+            self._looked_at, self._seen = now, self._look()
+        rate = self._meter.rate_per_s(now)
+        left = max(0, self._total - done - counts.deferred - counts.in_doubt)
         return Progress(
             done=done,
             total=max(self._total, done),
@@ -205,7 +197,30 @@ class _Enough:
             in_doubt=counts.in_doubt,
             notices=counts.notices,
             trouble=state.trouble,
+            rate_per_s=rate,
+            time_left_s=left / rate if left and rate and state.trouble is None else None,
+            next_retry=self._seen.next_retry if counts.deferred else None,
+            found_rates=self._seen.found_rates,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Look:
+    """What a run by hand sees in the database on its way, for next to nothing."""
+
+    found_rates: tuple[FoundPace, ...] = ()
+    next_retry: datetime | None = None
+
+
+def _look(press: Press, issue: int | None) -> _Look:
+    try:
+        with reading(press.engine) as conn:
+            retries = list_next_retries(conn, None if issue is None else [issue])
+            return _Look(
+                found_rates=tuple(list_paces(conn)), next_retry=min(retries.values(), default=None)
+            )
+    except SQLAlchemyError:
+        return _Look()  # the sender tells of it, and goes on when the database does
 
 
 def _send(
@@ -324,45 +339,3 @@ class _Ending:
         self._asked.set()
         time.sleep(_LAST_WORD_S)
         os._exit(1)
-
-
-def _follow(
-    press: Press,
-    issue: int | None,
-    until_done: bool,
-    stop: Callable[[], bool],
-    progress: Callable[[Progress], None] | None,
-    holder: str,
-) -> DeliverResult:
-    """Shows what the holder of the lock does, from the ledger, until nothing is queued (or left) any more."""
-    with reading(press.engine) as conn:
-        before = list_open_books(conn, issue)
-    while True:
-        with reading(press.engine) as conn:
-            now = list_open_books(conn, issue, also=before)
-        books = list(now.values())
-        result = DeliverResult(
-            sent=sum(b.sent for b in books),
-            deferred=sum(b.deferred for b in books),
-            failed=sum(b.failed for b in books),
-            excluded=sum(b.excluded_total for b in books),
-            in_doubt=sum(b.in_doubt for b in books),
-            waiting=sum(b.queued + b.leased + b.deferred for b in books),
-            by=holder,
-        )
-        if progress is not None:
-            progress(
-                Progress(
-                    done=result.sent + result.failed + result.excluded,
-                    total=sum(b.recipients for b in books),
-                    sent=result.sent,
-                    deferred=result.deferred,
-                    failed=result.failed,
-                    excluded=result.excluded,
-                    in_doubt=result.in_doubt,
-                )
-            )
-        left = result.waiting if until_done else result.waiting - result.deferred
-        if left <= 0 or stop():
-            return result
-        time.sleep(_FOLLOW_S)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,9 +16,7 @@ import click
 from dateline.cli.frame import config_option, json_option, maildir_hint, opened, print_json
 
 if TYPE_CHECKING:
-    from dateline.actions.deliver import DeliverResult, Progress
-
-_LINE_EVERY_S = 10.0
+    from dateline.actions.deliver import DeliverResult
 
 
 @click.command()
@@ -38,9 +35,10 @@ def deliver(
     from dataclasses import asdict
 
     from dateline.actions.deliver import deliver as send
+    from dateline.cli.sending import showing
 
     press = opened(config_path)
-    with _stopping() as stop, _showing() as show:
+    with _stopping() as stop, showing(press.config.site.zone) as show:
         result = send(press, issue=issue, until_done=until_done, stop=stop, progress=show)
     if as_json:
         print_json(asdict(result))
@@ -100,55 +98,3 @@ def _stopping() -> Iterator[Callable[[], bool]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-@contextmanager
-def _showing() -> Iterator[Callable[[Progress], None]]:
-    """A bar on a terminal, a line each ten seconds elsewhere; both on standard error."""
-    if not sys.stderr.isatty():
-        yield _lines()
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bar
-
-    columns = (
-        TextColumn("Sending"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[rest]}"),
-    )
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None, rest="")
-
-        def show(progress: Progress) -> None:
-            bar.update(
-                task, completed=progress.done, total=progress.total, rest=_in_words(progress)
-            )
-
-        yield show
-
-
-def _lines() -> Callable[[Progress], None]:
-    last = time.monotonic()
-
-    def show(progress: Progress) -> None:
-        nonlocal last
-        if time.monotonic() - last >= _LINE_EVERY_S:
-            last = time.monotonic()
-            click.echo(
-                f"{progress.done} of {progress.total} {_in_words(progress)}".rstrip(), err=True
-            )
-
-    return show
-
-
-def _in_words(progress: Progress) -> str:
-    counted = [
-        (progress.deferred, "deferred"),
-        (progress.failed, "failed"),
-        (progress.in_doubt, "in doubt"),
-    ]
-    words = [f"{amount} {name}" for amount, name in counted if amount]
-    return " · ".join([*words, *([progress.trouble] if progress.trouble else [])])
