@@ -3,12 +3,13 @@
 from pathlib import Path
 
 import jinja2
-from jinja2.sandbox import SandboxedEnvironment
+
+from newsletter.environment import build_environment
 
 
 def build_templates(operator_folder: Path | None) -> jinja2.Environment:
     """Sandboxed, autoescaping (not for .txt), strict about undefined names; mail/ and web/ are its folders."""
-    return SandboxedEnvironment(
+    return build_environment(
         loader=jinja2.FileSystemLoader(template_folders(operator_folder), followlinks=True),
         autoescape=lambda name: name is None or not name.endswith((".txt", ".txt.j2")),
         undefined=jinja2.StrictUndefined,

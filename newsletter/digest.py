@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from itertools import groupby
 
 from newsletter.headers import header_text
@@ -133,67 +134,153 @@ def build_digest(
     next_due: datetime | None = None,
     previous_subject: str | Mapping[str, str] | None = None,
     caps: Mapping[int, Form] | None = None,
-    desk: StoryDesk | None = None,
 ) -> Digest:
     """Composes `posts` for readers of `language`. Pure: the same arguments give the same digest.
 
     `previous_subject` is that of the issue before, or one by language. `caps` gives single posts (by id) less room
-    than the newsletter's length does. `desk` keeps stories between the editions of one issue.
+    than the newsletter's length does.
     """
-    words = Words(language)
-    own = posts_for_reader(posts, words.language, newsletter)
-    chosen = ordered_posts(
-        own or posts_for_reader(posts, words.language, _all_languages(newsletter))
+    desk = DigestDesk(
+        newsletter,
+        site,
+        web_url,
+        number=number,
+        date=date,
+        next_due=next_due,
+        previous_subject=previous_subject,
     )
-    if not chosen:
-        raise ValueError("a digest of no posts")
-    desk = desk or StoryDesk(site, web_url)
-    forms = planned_forms(newsletter.length, len(chosen))
-    capped = [
-        min(form, (caps or {}).get(post.id, form)) for post, form in zip(chosen, forms, strict=True)
-    ]
-    shown = [(post, form) for post, form in zip(chosen, capped, strict=True) if form > Form.MORE]
-    stories = [
-        desk.story(post, form, words=words, is_lead=at == 0)
-        for at, (post, form) in enumerate(shown)
-    ]
-    hidden = len(chosen) - len(stories)
-    web_url = web_url.rstrip("/")
-    return Digest(
-        language=words.language,
-        direction=direction(words.language),
-        newsletter=newsletter.title,
-        name=one_line(site.title),
-        tagline=one_line(site.tagline),
-        home_url=site.url,
-        date=words.date_line(date, site.zone),
-        counts=_counts(words, number, sum(map(desk.word_count, chosen)), len(chosen)),
-        subject=subject_line(
-            newsletter,
-            lead=header_text(chosen[0].content.title),
-            others=len(chosen) - 1,
-            words=words,
-            date=words.date_line(date, site.zone),
-            number=number,
-            previous=_previous(previous_subject, words.language),
-        ),
-        preheader=_preheader(chosen),
-        archive_url=f"{web_url}/{newsletter.slug}/" + (f"{number}/" if number is not None else ""),
-        subscribe_url=f"{web_url}/subscribe",
-        headlines=()
-        if newsletter.length == "headlines"  # the body is the list
-        else _headlines(chosen[: len(stories)], words, desk, len(chosen)),
-        days=_days(stories),
-        more=words.more(hidden) if hidden else "",
-        why=_why(words, newsletter),
-        lines=(
-            *_mail_lines(words, site, next_due),
-            *_site_lines(words, site),
-            _promise(words, "mail"),
-        ),
-        web_lines=(*_site_lines(words, site), _promise(words, "page")),
-        shortened=_shortened(chosen, forms, capped, stories, newsletter.length),
-    )
+    return desk.digest(posts, language=language, caps=caps)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Furniture:
+    """What all digests of an issue in one language say alike."""
+
+    words: Words
+    name: str
+    tagline: str
+    date: str
+    why: str
+    lines: tuple[Line, ...]
+    web_lines: tuple[Line, ...]
+
+
+class DigestDesk:
+    """Composes the digests of one issue; what its editions have in common is made once."""
+
+    def __init__(
+        self,
+        newsletter: NewsletterSettings,
+        site: Site,
+        web_url: str,
+        *,
+        number: int | None,
+        date: datetime,
+        next_due: datetime | None,
+        previous_subject: str | Mapping[str, str] | None,
+    ) -> None:
+        self.newsletter = newsletter
+        self.site = site
+        self.web_url = web_url.rstrip("/")
+        self.number = number
+        self.date = date
+        self.next_due = next_due
+        self.previous_subject = previous_subject
+        self.stories = StoryDesk(site, web_url)
+        self._furniture: dict[str, _Furniture] = {}
+        self._headlines: dict[tuple[int, int, str], Headline] = {}
+
+    def digest(
+        self, posts: Sequence[Post], *, language: str, caps: Mapping[int, Form] | None = None
+    ) -> Digest:
+        """`posts` composed for readers of `language`."""
+        furniture = self._furnished(language)
+        words, newsletter, desk = furniture.words, self.newsletter, self.stories
+        own = posts_for_reader(posts, words.language, newsletter)
+        chosen = ordered_posts(
+            own or posts_for_reader(posts, words.language, _all_languages(newsletter))
+        )
+        if not chosen:
+            raise ValueError("a digest of no posts")
+        forms = planned_forms(newsletter.length, len(chosen))
+        capped = [
+            min(form, (caps or {}).get(post.id, form))
+            for post, form in zip(chosen, forms, strict=True)
+        ]
+        stories = [
+            desk.story(post, form, words=words, is_lead=at == 0)
+            for at, (post, form) in enumerate(
+                pair for pair in zip(chosen, capped, strict=True) if pair[1] > Form.MORE
+            )
+        ]
+        hidden = len(chosen) - len(stories)
+        number = self.number
+        return Digest(
+            language=words.language,
+            direction=direction(words.language),
+            newsletter=newsletter.title,
+            name=furniture.name,
+            tagline=furniture.tagline,
+            home_url=self.site.url,
+            date=furniture.date,
+            counts=_counts(words, number, sum(map(desk.word_count, chosen)), len(chosen)),
+            subject=subject_line(
+                newsletter,
+                lead=header_text(chosen[0].content.title),
+                others=len(chosen) - 1,
+                words=words,
+                date=furniture.date,
+                number=number,
+                previous=_previous(self.previous_subject, words.language),
+            ),
+            preheader=_preheader(chosen),
+            archive_url=f"{self.web_url}/{newsletter.slug}/"
+            + (f"{number}/" if number is not None else ""),
+            subscribe_url=f"{self.web_url}/subscribe",
+            headlines=()
+            if newsletter.length == "headlines"  # the body is the list
+            or len(chosen) < HEADLINES_FROM
+            else tuple(self._headline(post, words) for post in chosen[: len(stories)]),
+            days=_days(stories),
+            more=words.more(hidden) if hidden else "",
+            why=furniture.why,
+            lines=furniture.lines,
+            web_lines=furniture.web_lines,
+            shortened=_shortened(chosen, forms, capped, stories, newsletter.length),
+        )
+
+    def _furnished(self, language: str) -> _Furniture:
+        if language not in self._furniture:
+            words, site = Words(language), self.site
+            site_lines = _site_lines(words, site)
+            self._furniture[language] = _Furniture(
+                words=words,
+                name=one_line(site.title),
+                tagline=one_line(site.tagline),
+                date=words.date_line(self.date, site.zone),
+                why=_why(words, self.newsletter),
+                lines=(
+                    *_mail_lines(words, site, self.next_due),
+                    *site_lines,
+                    _promise(words, "mail"),
+                ),
+                web_lines=(*site_lines, _promise(words, "page")),
+            )
+        return self._furniture[language]
+
+    def _headline(self, post: Post, words: Words) -> Headline:
+        key = (post.id, post.revision, words.language)
+        if key not in self._headlines:
+            content, desk = post.content, self.stories
+            self._headlines[key] = Headline(
+                post=post.id,
+                title=_title(post),
+                url=desk.url(post),
+                minutes=words.minutes(reading_minutes(desk.word_count(post))),
+                language=content.language,
+                direction=direction(content.language),
+            )
+        return self._headlines[key]
 
 
 def planned_forms(length: str, count: int) -> list[Form]:
@@ -227,30 +314,21 @@ def _counts(words: Words, number: int | None, word_count: int, stories: int) -> 
     return " · ".join(pieces)
 
 
+@lru_cache(maxsize=1024)
+def _line_of(title: str) -> str:
+    return one_line(title)
+
+
+def _title(post: Post) -> str:
+    return _line_of(post.content.title)
+
+
 def _preheader(posts: Sequence[Post]) -> str:
     """Headlines two and three; of a single post its summary or first words."""
     if len(posts) > 1:
-        return " · ".join(one_line(post.content.title) for post in posts[1:3])
+        return " · ".join(map(_title, posts[1:3]))
     content = posts[0].content
     return one_line(content.summary or excerpt(content.html, 20))
-
-
-def _headlines(
-    posts: Sequence[Post], words: Words, desk: StoryDesk, count: int
-) -> tuple[Headline, ...]:
-    if count < HEADLINES_FROM:
-        return ()
-    return tuple(
-        Headline(
-            post=post.id,
-            title=one_line(post.content.title),
-            url=desk.url(post),
-            minutes=words.minutes(reading_minutes(desk.word_count(post))),
-            language=post.content.language,
-            direction=direction(post.content.language),
-        )
-        for post in posts
-    )
 
 
 def _days(stories: Sequence[Story]) -> tuple[Day, ...]:
@@ -328,7 +406,5 @@ def _shortened(
         )
         if why:
             form = Form.HEADLINE if why == "fault" else form
-            shortened.append(
-                Shortened(post=post.id, title=one_line(post.content.title), form=form, why=why)
-            )
+            shortened.append(Shortened(post=post.id, title=_title(post), form=form, why=why))
     return tuple(shortened)

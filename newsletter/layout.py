@@ -1,41 +1,56 @@
-"""Templates to texts: a digest and its articles as HTML for mail, HTML for the web, and plain text.
+"""A digest to its two parts as segments: pieces laid out once for all editions of an issue, and the shell around them.
 
-Each story is laid out, inlined and encoded once for all editions of an issue.
+A shell is rendered with marks for what editions differ in, and serves all that have the rest in common. A template
+that looks closer (loops over the headlines, asks for the subject's length) is rendered for each edition.
 """
 
-import base64
-import hashlib
-import re
-import traceback
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from html import escape
 
-import css_inline
 import jinja2
 from markupsafe import Markup
 
-from newsletter import colour
-from newsletter.digest import Digest
+from newsletter.digest import Digest, Headline
+from newsletter.fitting import HTML_BYTES
+from newsletter.marks import EditionList, EditionNeeded, EditionText, Mark, Marks, Reader
+from newsletter.places import check_html, check_text, slots_of
 from newsletter.quoted_printable import encoded_text
-from newsletter.segments import Marks
+from newsletter.rendering import rendered
+from newsletter.segments import Item, Piece, Slot, compiled
 from newsletter.spec import NewsletterSettings
 from newsletter.story import Form, Story
+from newsletter.stylesheets import KEPT_STYLE, inlined, inlined_fragment, style_sheets
 from newsletter.text_part import story_text, underlined, wrapped
 from newsletter.words import Words, direction
 from posts.errors import TemplateError
 from posts.settings import Site
 
-_SERIF = "Charter, Georgia, 'Times New Roman', serif"
-_SANS = "-apple-system, 'Segoe UI', Roboto, Arial, sans-serif"
-_MONO = "Menlo, Consolas, 'Liberation Mono', monospace"
-
-_KEPT_STYLE = '<style data-css-inline="ignore">'
 _PERSONAL_BYTES = 1500
 """Room for the personal pieces of one mail in its HTML."""
+_TEXTS = ("subject", "preheader", "counts", "more")
+"""What editions of one language differ in, and a template prints."""
+_LISTS = ("headlines", "days", "stories", "shortened")
+
+
+@dataclass(frozen=True, slots=True)
+class _Shell:
+    """All of a part but its pieces, and how many bytes that is before it is encoded."""
+
+    items: tuple[Item | Slot, ...]
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """A part of an edition as segments; `size` counts its bytes before encoding, with room for personal pieces."""
+
+    items: tuple[Item, ...]
+    size: int
 
 
 class Layout:
-    """Lays out the digests of one issue. The marks say where personal pieces and articles go in later."""
+    """Lays out the digests of one issue."""
 
     def __init__(
         self,
@@ -48,148 +63,267 @@ class Layout:
         self._templates = templates
         self._template = newsletter.template
         self._css, self._dark_css = style_sheets(templates, site.accent)
-        self._html: dict[tuple[Story, str], str] = {}
-        self._shell: tuple[Digest, str] | None = None
-        self._encoded: dict[tuple[Story, str, str], bytes] = {}
+        self._pieces: dict[tuple[str, object, str], Piece] = {}
+        self._shells: dict[tuple[object, ...], _Shell] = {}
+        self._by_edition: set[str] = set()
 
-    def html_article(self, story: Story, language: str) -> bytes:
-        """A story inlined and encoded; begins and ends a line."""
-        key = (story, language, "html")
-        if key not in self._encoded:
-            self._encoded[key] = encoded_text(self.inlined_article(story, language))
-        return self._encoded[key]
+    def html(self, digest: Digest) -> Laid:
+        """The HTML part. Raises TemplateError where the template cannot be used."""
+        language = digest.language
+        slots = {name: [self._html_text(getattr(digest, name))] for name in _TEXTS}
+        slots["headlines"] = [self._html_headline(one, language) for one in digest.headlines]
+        slots["days"] = []
+        for day in digest.days:
+            slots["days"].append(self._html_dateline(day.line))
+            slots["days"] += [self._html_story(story, language, "\n") for story in day.stories]
+        return self._laid("html", digest, slots, self._html_story)
 
-    def text_article(self, story: Story, language: str) -> bytes:
-        """A story as plain text, encoded; begins a line and ends with an empty one."""
-        key = (story, language, "text")
-        if key not in self._encoded:
-            self._encoded[key] = encoded_text(story_text(story) + "\n")
-        return self._encoded[key]
+    def text(self, digest: Digest) -> Laid:
+        """The text part. Raises TemplateError where the template cannot be used."""
+        language = digest.language
+        slots = {name: [self._plain(getattr(digest, name))] for name in _TEXTS}
+        slots["headlines"] = [
+            self._plain(line)
+            for line in (
+                "\n".join(underlined(Words(language).text("Headlines"), "-")) + "\n",
+                *(f"- {one.title} ({one.minutes})\n" for one in digest.headlines),
+            )
+        ]
+        slots["days"] = []
+        for day in digest.days:
+            heading = "\n".join(underlined(day.line, "-"))
+            slots["days"].append(self._plain(f"\n{heading}\n\n"))
+            slots["days"] += [self._text_story(story, language, "\n") for story in day.stories]
+        return self._laid("text", digest, slots, self._text_story)
 
-    def inlined_article(self, story: Story, language: str) -> str:
-        """A story's HTML with its styles in it."""
-        key = (story, language)
-        if key not in self._html:
-            plain = article_html(self._templates, story, language)
-            inlined = css_inline.inline_fragment(plain, self._css, load_remote_stylesheets=False)
-            self._html[key] = inlined.rstrip("\n") + "\n"
-        return self._html[key]
-
-    def html_shell(self, digest: Digest) -> str:
-        """All of the HTML but the stories, inlined, with marks; the last one is kept, since it is asked for twice."""
-        if self._shell is None or self._shell[0] is not digest:
-            self._shell = digest, self._html_shell(digest)
-        return self._shell[1]
-
-    def _html_shell(self, digest: Digest) -> str:
-        why = digest.why.replace("{address}", self.marks.field("html.address")).replace(
-            "{since}", self.marks.field("html.since")
-        )
-        html = self._document(
-            digest,
-            web=False,
-            style_html=f"{_KEPT_STYLE}\n{self._dark_css}</style>",
-            article=lambda story: self.marks.slot(f"story-{story.post}"),
-            why=why,
-            field=self.marks.field,
-            cut=self.marks.cut,
-        )
-        return inlined(html, self._css)
+    def article_size(self, story: Story, language: str) -> int:
+        """Bytes of a story in the HTML part."""
+        return self._html_story(story, language).size
 
     def web_copy(self, digest: Digest) -> str:
-        """The page of an edition: one `<style>` (see `style_source`), no style attribute, nothing personal.
+        """The page of an edition: one `<style>` (see `stylesheets.style_source`), no style attribute, nothing personal.
 
         Where `<!-- dateline:head -->` stands, whoever serves it may put autodiscovery links.
         """
-        return self._document(
+        language = digest.language
+
+        def article(story: Story) -> Markup:
+            return Markup(article_html(self._templates, story, language))
+
+        days = "".join(
+            self._dateline_html(day.line) + "".join(f"{article(story)}\n" for story in day.stories)
+            for day in digest.days
+        )
+        page = self._document(
+            digest,
             digest,
             web=True,
             style_html=f"<style>\n{self._css}{self._dark_css}</style>",
-            article=lambda story: Markup(article_html(self._templates, story, digest.language)),
+            headlines=Markup(
+                "".join(self._headline_html(one, language) for one in digest.headlines)
+            ),
+            days=Markup(days),
+            article=article,
             why="",
-            field=self.marks.field,
             cut=lambda: "",
         )
+        if self.marks.salt in page:
+            raise TemplateError(
+                "a personal field on the page that everybody may read",
+                where=f"mail/{self._template}.html.j2",
+                remedy="Put it between {% if not web %} and {% endif %}.",
+            )
+        return page
 
-    def text_shell(self, digest: Digest) -> str:
-        """All of the text part but the stories, with marks."""
-        words = Words(digest.language)
-        why = "\n".join(wrapped(digest.why))
-        why = why.replace("{address}", self.marks.field("text.address")).replace(
-            "{since}", self.marks.field("text.since")
+    def _laid(
+        self,
+        part: str,
+        digest: Digest,
+        slots: dict[str, list[Piece]],
+        story_piece: Callable[[Story, str], Piece],
+    ) -> Laid:
+        shell = self._shell(part, digest)
+        stories = {f"story-{story.post}": story for story in digest.stories}
+        items: list[Item] = []
+        size = shell.size + _PERSONAL_BYTES
+        for item in shell.items:
+            if not isinstance(item, Slot):
+                items.append(item)
+                continue
+            pieces = slots.get(item.name)
+            if pieces is None:
+                pieces = [story_piece(stories[item.name], digest.language)]
+            items += [piece.body for piece in pieces if piece.body]
+            size += sum(piece.size for piece in pieces)
+        return Laid(tuple(items), size)
+
+    def _shell(self, part: str, digest: Digest) -> _Shell:
+        """The shell of an edition: one that others have too, unless the template looks at what they differ in."""
+        if part not in self._by_edition:
+            key = (part, *_common_values(digest))
+            if key not in self._shells:
+                try:
+                    self._shells[key] = self._rendered_shell(
+                        part, digest, _Common(digest, self.marks)
+                    )
+                except (EditionNeeded, TemplateError):
+                    self._by_edition.add(part)
+            if key in self._shells:
+                return self._shells[key]
+        own = (part, digest)
+        if own not in self._shells:
+            self._shells[own] = self._rendered_shell(part, digest, digest)
+        return self._shells[own]
+
+    def _rendered_shell(self, part: str, digest: Digest, shown: object) -> _Shell:
+        name = f"mail/{self._template}.{'html' if part == 'html' else 'txt'}.j2"
+        make = self._html_shell if part == "html" else self._text_shell
+        text = make(digest, shown)
+        check = check_html if part == "html" else check_text
+        in_text = check(text, self.marks, digest, self._templates, name)
+        if shown is not digest and not in_text.issuperset(slots_of(text, self.marks)):
+            raise EditionNeeded
+        size = sum(len(value.encode()) for kind, value in self.marks.split(text) if kind == "text")
+        if size > HTML_BYTES:
+            raise TemplateError(
+                f"a template that gives {size:,} bytes around the articles",
+                where=name,
+                remedy=f"A whole mail has room for {HTML_BYTES:,} (mail programs cut a longer one).",
+            )
+        return _Shell(compiled(text, self.marks), size)
+
+    def _html_shell(self, digest: Digest, shown: object) -> str:
+        why = _with_reader(escape(digest.why), Reader("html", self.marks))
+        html = self._document(
+            digest,
+            shown,
+            web=False,
+            style_html=f"{KEPT_STYLE}\n{self._dark_css}</style>",
+            headlines=self._slot("headlines"),
+            days=self._slot("days"),
+            article=lambda story: self._slot(f"story-{story.post}"),
+            why=Mark(why, "the sentence that says why"),
+            cut=lambda: Mark(self.marks.cut(), "a cut"),
         )
-        headlines = []
-        if digest.headlines:
-            headlines = underlined(words.text("Headlines"), "-")
-            headlines += [f"- {one.title} ({one.minutes})" for one in digest.headlines]
+        return inlined(html, self._css)
+
+    def _text_shell(self, digest: Digest, shown: object) -> str:
+        reader = Reader("text", self.marks)
+        why = _with_reader("\n".join(wrapped(digest.why)), reader)
         return rendered(
             self._templates,
             f"mail/{self._template}.txt.j2",
-            digest=digest,
+            self.marks.salt,
+            digest=shown,
             language=digest.language,
-            headline_lines=headlines,
-            days=[
-                {"heading": "\n".join(underlined(day.line, "-")), "stories": day.stories}
-                for day in digest.days
-            ],
             lines=digest.lines,
-            why=why,
-            article=lambda story: self.marks.slot(f"story-{story.post}"),
-            field=self.marks.field,
-            cut=self.marks.cut,
-            _=words.text,
+            headlines=self._slot("headlines"),
+            days=self._slot("days"),
+            article=lambda story: self._slot(f"story-{story.post}"),
+            why=Mark(why, "the sentence that says why"),
+            reader=reader,
+            field=reader.field,
+            cut=lambda: Mark(self.marks.cut(), "a cut"),
+            _=Words(digest.language).text,
         )
 
-    def html_size(self, digest: Digest) -> int:
-        """Bytes of decoded HTML, the personal pieces counted with room for long ones."""
-        shell = self.html_shell(digest)
-        size = sum(len(text.encode()) for kind, text in self.marks.split(shell) if kind == "text")
-        size += _PERSONAL_BYTES
-        return size + sum(
-            len(self.inlined_article(story, digest.language).encode()) for story in digest.stories
-        )
-
-    def _document(self, digest: Digest, **values: object) -> str:
-        lines = digest.web_lines if values["web"] else digest.lines
+    def _document(self, digest: Digest, shown: object, **values: object) -> str:
+        reader = Reader("html", self.marks)
         return rendered(
             self._templates,
             f"mail/{self._template}.html.j2",
-            digest=digest,
+            self.marks.salt,
+            digest=shown,
             name=digest.name,
             language=digest.language,
             direction=digest.direction,
-            lines=lines,
+            lines=digest.web_lines if values["web"] else digest.lines,
+            reader=reader,
+            field=reader.field,
             _=Words(digest.language).text,
             **values,
         )
 
+    def _slot(self, name: str) -> Mark:
+        return Mark(self.marks.slot(name), f"the place of the {name}")
 
-def inlined_document(
-    templates: jinja2.Environment, template: str, /, *, accent: str, **values: object
-) -> str:
-    """A document for a mail: the template filled in, its styles inlined, one `<style>` left for media queries."""
-    css, dark_css = style_sheets(templates, accent)
-    html = rendered(
-        templates,
-        template,
-        style_html=f"{_KEPT_STYLE}\n{dark_css}</style>",
-        **values,
-    )
-    return inlined(html, css)
+    def _kept(self, kind: str, value: object, language: str, make: Callable[[], str]) -> Piece:
+        key = (kind, value, language)
+        if key not in self._pieces:
+            text = make()
+            self._pieces[key] = Piece(encoded_text(text), len(text.encode()))
+        return self._pieces[key]
+
+    def _html_story(self, story: Story, language: str, end: str = "") -> Piece:
+        return self._kept(
+            f"html story{end}", story, language, lambda: self._inlined_story(story, language) + end
+        )
+
+    def _inlined_story(self, story: Story, language: str) -> str:
+        plain = article_html(self._templates, story, language)
+        return inlined_fragment(plain, self._css).rstrip("\n") + "\n"
+
+    def _html_headline(self, headline: Headline, language: str) -> Piece:
+        def made() -> str:
+            html = self._headline_html(headline, language)
+            return "\n" + inlined_fragment(html, self._css).strip("\n") + "\n"
+
+        return self._kept("html headline", headline, language, made)
+
+    def _headline_html(self, headline: Headline, language: str) -> str:
+        html = rendered(
+            self._templates,
+            "mail/headline.html.j2",
+            headline=headline,
+            language=language,
+            direction=direction(language),
+        )
+        return "\n" + html.strip("\n") + "\n"
+
+    def _html_dateline(self, line: str) -> Piece:
+        def made() -> str:
+            html = self._dateline_html(line)
+            return inlined_fragment(html, self._css).strip("\n") + "\n"
+
+        return self._kept("html dateline", line, "", made)
+
+    def _dateline_html(self, line: str) -> str:
+        return rendered(self._templates, "mail/dateline.html.j2", line=line).strip("\n") + "\n"
+
+    def _html_text(self, text: str) -> Piece:
+        """Text as the inliner writes it between tags."""
+        return self._kept("html text", text, "", lambda: _as_html(text))
+
+    def _text_story(self, story: Story, language: str, end: str = "") -> Piece:
+        return self._kept(
+            f"text story{end}", story, language, lambda: story_text(story) + "\n" + end
+        )
+
+    def _plain(self, text: str) -> Piece:
+        return self._kept("text", text, "", lambda: text)
 
 
-def inlined(html: str, css: str) -> str:
-    """A whole document with `css` in its elements; its own `<style>` stays for the media queries in it."""
-    return _inliner(css).inline(html).replace(_KEPT_STYLE, "<style>", 1) + "\n"
+class _Common:
+    """A digest as a template sees it whose rendering serves several editions: what they differ in is a mark."""
+
+    def __init__(self, digest: Digest, marks: Marks) -> None:
+        for name in _COMMON:
+            setattr(self, name, getattr(digest, name))
+        for name in _TEXTS:
+            mark = EditionText(marks.slot(name))
+            setattr(self, name, mark if getattr(digest, name) else "")
+        for name in _LISTS:
+            setattr(self, name, EditionList(name) if getattr(digest, name) else ())
 
 
-@lru_cache(maxsize=8)
-def _inliner(css: str) -> css_inline.CSSInliner:
-    return css_inline.CSSInliner(
-        extra_css=css,
-        inline_style_tags=False,
-        keep_style_tags=True,
-        load_remote_stylesheets=False,  # its default reads any address that a post names
+_COMMON = tuple(field.name for field in fields(Digest) if field.name not in (*_TEXTS, *_LISTS))
+
+
+def _common_values(digest: Digest) -> tuple[object, ...]:
+    """What makes a shell the same: all that a template is shown of a digest in common, and what there is at all."""
+    return (
+        *(getattr(digest, name) for name in _COMMON),
+        *(bool(getattr(digest, name)) for name in (*_TEXTS, *_LISTS)),
     )
 
 
@@ -206,63 +340,14 @@ def article_html(templates: jinja2.Environment, story: Story, language: str) -> 
     )
 
 
-def style_sheets(templates: jinja2.Environment, accent: str) -> tuple[str, str]:
-    """The style sheet that is inlined, and the one that only media queries can say (dark, wide)."""
-    colours = colour.accent(accent)
-    values: Mapping[str, str] = {
-        "paper": colour.LIGHT,
-        "ink": "#1c1a17",
-        "muted": "#5d5850",
-        "rule": "#d8d2c6",
-        "underline": "#b0a99c",
-        "accent": colours.light,
-        "dark_paper": colour.DARK,
-        "dark_ink": "#ece8df",
-        "dark_muted": "#aea79b",
-        "dark_rule": "#45413a",
-        "dark_accent": colours.dark,
-    }
-    fonts = {"serif": Markup(_SERIF), "sans": Markup(_SANS), "mono": Markup(_MONO)}
-    return (
-        rendered(templates, "mail/mail.css.j2", **values, **fonts),
-        rendered(templates, "mail/dark.css.j2", **values, **fonts),
+def _with_reader(why: str, reader: Reader) -> str:
+    marks = reader.marks
+    return why.replace("{address}", marks.field(f"{reader.part}.address")).replace(
+        "{since}", marks.field(f"{reader.part}.since")
     )
 
 
-def style_source(web_html: str) -> str:
-    """What a Content-Security-Policy must say in `style-src` so that a web copy's own style applies: `'sha256-...'`."""
-    return _style_hash(web_html)
-
-
-@lru_cache(maxsize=256)
-def _style_hash(web_html: str) -> str:
-    match = re.search(r"<style>(.*?)</style>", web_html, re.DOTALL)
-    digest = hashlib.sha256((match[1] if match else "").encode()).digest()
-    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
-
-
-def rendered(templates: jinja2.Environment, name: str, /, **values: object) -> str:
-    """A template filled in; raises TemplateError with file and line where it cannot be."""
-    try:
-        return templates.get_template(name).render(**values)
-    except jinja2.TemplateSyntaxError as error:
-        where = f"{error.filename or name}:{error.lineno}"
-        raise TemplateError(f"a template with an error: {error.message}", where=where) from error
-    except jinja2.TemplateNotFound as error:
-        raise TemplateError(
-            f"there is no template {error}",
-            where=name,
-            remedy="Name one of those in templates/mail or in the folder of [site] templates.",
-        ) from error
-    except jinja2.TemplateError as error:
-        raise TemplateError(str(error), where=_template_place(error, name)) from error
-
-
-def _template_place(error: BaseException, name: str) -> str:
-    """File and line of the template that failed; Jinja puts its frames into the trace."""
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if frame.filename.endswith(".j2")
-    ]
-    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else name
+def _as_html(text: str) -> str:
+    """Text between tags as the HTML standard writes it (13.3), and so the inliner."""
+    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return escaped.replace("\u00a0", "&nbsp;")

@@ -135,7 +135,7 @@ class Joiner:
         return b"".join(pieces)
 
     def values(self, reader: Reader) -> dict[str, bytes]:
-        """Each personal field, escaped and encoded for where it stands (`segments.FIELDS`); may raise HeaderError."""
+        """Each personal field, escaped and encoded for where it stands (`marks.FIELDS`); may raise HeaderError."""
         subject, generation = reader.subscription, reader.generation
         address, since = reader.address, reader.since
         leave = self.leave_token(subject, generation)
@@ -148,15 +148,18 @@ class Joiner:
         html_address = text_address = encoded_value(address)
         if "&" in address or "'" in address:
             html_address = encoded_value(escape(address))
+        name = reader.name or ""
         return {
             "to": mailbox("To", reader.name or "", address).encode(),
             "message_id": self.message_id(reader.subscriber),
             "list_unsubscribe": self.leave_url + leave,
             "html.address": html_address,
+            "html.name": encoded_value(escape(name)) if name else b"",
             "html.since": html_since,
             "html.unsubscribe_url": leave_html + leave_end,
             "html.preferences_url": change_html + change_end,
             "text.address": text_address,
+            "text.name": encoded_value(name) if name else b"",
             "text.since": text_since,
             "text.unsubscribe_url": leave_text + leave_end,
             "text.preferences_url": change_text + change_end,

@@ -10,9 +10,10 @@ from typing import Literal, TypedDict
 import jinja2
 
 from newsletter.headers import date_header, domain_of, mailbox_header, plain_header, text_header
-from newsletter.layout import inlined_document, rendered
 from newsletter.quoted_printable import encoded_text
+from newsletter.rendering import rendered
 from newsletter.spec import MailSettings
+from newsletter.stylesheets import inlined_document
 from newsletter.text_part import wrapped
 from newsletter.words import Words, direction
 from posts.settings import Site

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import jinja2
 
-from newsletter.digest import Digest, Shortened, build_digest
+from newsletter.digest import Digest, DigestDesk, Shortened
 from newsletter.fitting import HTML_BYTES, fitting_caps
 from newsletter.headers import (
     date_header,
@@ -17,10 +17,11 @@ from newsletter.headers import (
     plain_header,
     text_header,
 )
-from newsletter.layout import Layout
-from newsletter.segments import Item, Marks, PartBook, compile_text, items_hash
+from newsletter.layout import Laid, Layout
+from newsletter.marks import Marks
+from newsletter.segments import Item, PartBook, items_hash
 from newsletter.spec import MailSettings, NewsletterSettings
-from newsletter.story import Form, Story, StoryDesk
+from newsletter.story import Form, Story
 from newsletter.words import Words
 from posts.model import Post
 from posts.settings import Site
@@ -79,24 +80,31 @@ def seal_issue(
     Raises TemplateError where a template cannot be used.
     """
     marks = Marks(_salt(newsletter, site, issue_id, date, editions))
-    press = _Press(newsletter, site, web_url, mail, Layout(templates, newsletter, site, marks))
+    desk = DigestDesk(
+        newsletter,
+        site,
+        web_url,
+        number=number,
+        date=date,
+        next_due=next_due,
+        previous_subject=previous_subject,
+    )
+    press = _Press(newsletter, mail, desk, Layout(templates, newsletter, site, marks))
     book = PartBook()
     sealed: list[SealedEdition] = []
     shortened: dict[int, Shortened] = {}
     paged: set[str] = set()
     for spec in editions:
-        digest = press.fitted_digest(
-            spec, number=number, date=date, next_due=next_due, previous_subject=previous_subject
-        )
+        digest, html = press.fitted(spec)
         shortened |= {one.post: one for one in digest.shortened if one.post not in shortened}
-        items = press.message_items(digest, date)
+        items = press.message_items(digest, html)
         sealed.append(
             SealedEdition(
                 language=digest.language,
                 posts=tuple(post.id for post in spec.posts),
                 subject=digest.subject,
                 program=book.program(items),
-                seal=items_hash(items),
+                seal=items_hash(items, press.hashes),
                 web_html="" if digest.language in paged else press.layout.web_copy(digest),
             )
         )
@@ -115,93 +123,66 @@ class _Press:
     def __init__(
         self,
         newsletter: NewsletterSettings,
-        site: Site,
-        web_url: str,
         mail: MailSettings,
+        desk: DigestDesk,
         layout: Layout,
     ) -> None:
         self.newsletter = newsletter
-        self.site = site
-        self.web_url = web_url
         self.mail = mail
+        self.desk = desk
         self.layout = layout
-        self.desk = StoryDesk(site, web_url)
+        self.hashes: dict[Item, bytes] = {}
 
-    def fitted_digest(
-        self,
-        spec: EditionSpec,
-        *,
-        number: int | None,
-        date: datetime,
-        next_due: datetime | None,
-        previous_subject: str | Mapping[str, str] | None,
-    ) -> Digest:
-        """The edition's digest, cut down until its HTML keeps to the bound (mail.md 6)."""
-
-        def composed(caps: Mapping[int, Form]) -> Digest:
-            return build_digest(
-                self.newsletter,
-                self.site,
-                self.web_url,
-                spec.posts,
-                number=number,
-                date=date,
-                language=spec.language,
-                next_due=next_due,
-                previous_subject=previous_subject,
-                caps=caps,
-                desk=self.desk,
-            )
-
+    def fitted(self, spec: EditionSpec) -> tuple[Digest, Laid]:
+        """The edition's digest, cut down until its HTML keeps to the bound (mail.md 6), and that HTML."""
         caps: dict[int, Form] = {}
-        digest = composed(caps)
         posts = {post.id: post for post in spec.posts}
-        words = Words(digest.language)
 
         def size_at(story: Story, form: Form) -> int:
             if form is Form.MORE:
                 return 0
-            told = self.desk.story(posts[story.post], form, words=words, is_lead=story.is_lead)
-            return len(self.layout.inlined_article(told, digest.language).encode())
+            told = self.desk.stories.story(
+                posts[story.post], form, words=Words(digest.language), is_lead=story.is_lead
+            )
+            return self.layout.article_size(told, digest.language)
 
-        while (excess := self.layout.html_size(digest) - HTML_BYTES) > 0:
-            further = fitting_caps(digest.stories, excess, size_at)
+        while True:
+            digest = self.desk.digest(spec.posts, language=spec.language, caps=caps)
+            html = self.layout.html(digest)
+            excess = html.size - HTML_BYTES
+            further = fitting_caps(digest.stories, excess, size_at) if excess > 0 else {}
             if not further:
-                break
+                return digest, html
             caps |= further
-            digest = composed(caps)
-        return digest
 
-    def message_items(self, digest: Digest, date: datetime) -> list[Item]:
+    def message_items(self, digest: Digest, html: Laid) -> list[Item]:
         """The whole message as segments and fields, boundary and headers included."""
-        marks, layout = self.layout.marks, self.layout
-        stories = digest.stories
-        text = compile_text(
-            layout.text_shell(digest),
-            marks,
-            {_slot(s): layout.text_article(s, digest.language) for s in stories},
-        )
-        html = compile_text(
-            layout.html_shell(digest),
-            marks,
-            {_slot(s): layout.html_article(s, digest.language) for s in stories},
-        )
-        boundary = "=_" + items_hash([digest.language, digest.subject, *text, *html])[:32]
+        text = self.layout.text(digest)
+        seed = [digest.language, digest.subject, *text.items, *html.items]
+        boundary = ("=_" + items_hash(seed, self.hashes)[:32]).encode("ascii")
         return [
-            *self._headers(digest, date, boundary),
-            _part_head(boundary, "plain"),
-            *text,
-            b"\r\n" + _part_head(boundary, "html"),
-            *html,
-            f"\r\n--{boundary}--\r\n".encode("ascii"),
+            *self._headers(digest),
+            boundary,
+            b'"\r\n\r\n--',
+            boundary,
+            _part_head("plain"),
+            *text.items,
+            b"\r\n--",
+            boundary,
+            _part_head("html"),
+            *html.items,
+            b"\r\n--",
+            boundary,
+            b"--\r\n",
         ]
 
-    def _headers(self, digest: Digest, date: datetime, boundary: str) -> list[Item]:
-        """The header: what is the same for all, with holes for To, Message-ID and List-Unsubscribe (mail.md 1.2)."""
+    def _headers(self, digest: Digest) -> list[Item]:
+        """The header up to the boundary: what is the same for all, with holes for To, Message-ID and
+        List-Unsubscribe (mail.md 1.2)."""
         mail, slug = self.mail, self.newsletter.slug
         domain = domain_of(mail.from_)
         first = mailbox_header("From", digest.name, mail.from_) + b"To: "
-        second = b"\r\n" + text_header("Subject", digest.subject) + date_header(date)
+        second = b"\r\n" + text_header("Subject", digest.subject) + date_header(self.desk.date)
         third = b"\r\n"
         if mail.reply_to:
             third += mailbox_header("Reply-To", "", mail.reply_to)
@@ -219,7 +200,7 @@ class _Press:
                 ("MIME-Version", "1.0"),
             )
         )
-        kind = f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n\r\n'.encode()
+        fourth += b'Content-Type: multipart/alternative;\r\n boundary="'
         return [
             first,
             "to",
@@ -228,17 +209,12 @@ class _Press:
             third + b"List-Unsubscribe: <",
             "list_unsubscribe",
             fourth,
-            kind,
         ]
 
 
-def _slot(story: Story) -> str:
-    return f"story-{story.post}"
-
-
-def _part_head(boundary: str, subtype: str) -> bytes:
+def _part_head(subtype: str) -> bytes:
     return (
-        f"--{boundary}\r\nContent-Type: text/{subtype}; charset=utf-8\r\n"
+        f"\r\nContent-Type: text/{subtype}; charset=utf-8\r\n"
         "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
     ).encode("ascii")
 

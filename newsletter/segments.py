@@ -1,84 +1,51 @@
 """Rendered texts to byte segments: what is the same for everybody once, and holes for what is not.
 
-A template writes a *mark* where something is put in later: a personal field, an article that is encoded already, or
-a cut, where two editions may go on alike. The marks carry a salt that no post can contain, because it is a hash over
-the posts.
+A template writes a *mark* (marks.py) where something is put in later: a personal field, a piece that is encoded
+already, or a cut, where two editions may go on alike.
 """
 
 import hashlib
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from newsletter.marks import Marks
 from newsletter.quoted_printable import encoded_text
-from posts.errors import TemplateError
 
 Item = bytes | str
 """Bytes that are the same for everybody, or the name of a personal field."""
 
-FIELDS = frozenset(
-    {
-        "to",
-        "message_id",
-        "list_unsubscribe",
-        *(
-            f"{part}.{name}"
-            for part in ("html", "text")
-            for name in ("address", "since", "unsubscribe_url", "preferences_url")
-        ),
-    }
-)
-"""Every personal field; the part before the dot says for where its value is escaped."""
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A place in a compiled text where pieces go that are encoded already."""
+
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
-class Marks:
-    """Writes the marks of one issue; `salt` is a hash over all that is in it."""
+class Piece:
+    """Text that is encoded already; `size` counts its bytes before."""
 
-    salt: str
-
-    def field(self, name: str) -> str:
-        """The mark of a personal field."""
-        if name not in FIELDS:
-            raise TemplateError(
-                f"{name} is not a personal field",
-                remedy=f"There are: {', '.join(sorted(FIELDS))}.",
-            )
-        return f"@@{self.salt}:field:{name}@@"
-
-    def slot(self, name: str) -> str:
-        """The mark of a text that is encoded apart from its surroundings; stands at the beginning of a line."""
-        return f"@@{self.salt}:slot:{name}@@"
-
-    def cut(self) -> str:
-        """The mark of a place where the text is cut in two segments."""
-        return f"@@{self.salt}:cut:@@"
-
-    def split(self, text: str) -> list[tuple[str, str]]:
-        """`text` as pairs of kind (text, field, slot, cut) and value."""
-        pieces = re.split(rf"@@{self.salt}:(field|slot|cut):([a-z0-9._-]*)@@", text)
-        pairs = [("text", pieces[0])]
-        for at in range(1, len(pieces), 3):
-            pairs += [(pieces[at], pieces[at + 1]), ("text", pieces[at + 2])]
-        return [(kind, value) for kind, value in pairs if kind != "text" or value]
+    body: bytes
+    size: int
 
 
-def compile_text(text: str, marks: Marks, slots: Mapping[str, bytes]) -> list[Item]:
-    """The segments of a text: constants encoded as quoted-printable, each beginning a line; fields by name."""
-    items: list[Item] = []
+def compiled(text: str, marks: Marks) -> tuple[Item | Slot, ...]:
+    """The segments of a text: constants encoded as quoted-printable, each beginning a line; fields and slots by name."""
+    items: list[Item | Slot] = []
     for kind, value in marks.split(text):
         if kind == "text":
-            items.append(_encoded_piece(value))
+            items.append(encoded_piece(value))
         elif kind == "slot":
-            items.append(slots[value])
+            items.append(Slot(value))
         elif kind == "field":
             items.append(value)
-    return items
+    return tuple(items)
 
 
 @lru_cache(maxsize=1024)
-def _encoded_piece(text: str) -> bytes:
+def encoded_piece(text: str) -> bytes:
     """The pieces of shells are small, and most of them are the same in each edition."""
     return encoded_text(text)
 
@@ -91,8 +58,9 @@ class PartBook:
 
     def program(self, items: Iterable[Item]) -> tuple[int | str, ...]:
         """The message as a list: an integer names a part, a string a personal field."""
+        numbers = self._numbers
         return tuple(
-            item if isinstance(item, str) else self._numbers.setdefault(item, len(self._numbers))
+            item if isinstance(item, str) else numbers.setdefault(item, len(numbers))
             for item in items
         )
 
@@ -102,17 +70,81 @@ class PartBook:
         return tuple(self._numbers)
 
 
-def items_hash(items: Iterable[Item]) -> str:
-    """A hash over segments and fields in their order: what an edition's seal is."""
+def items_hash(items: Iterable[Item], known: dict[Item, bytes] | None = None) -> str:
+    """A hash over segments and fields in their order: what an edition's seal is.
+
+    `known` keeps the hashes of segments between editions, which share most of theirs.
+    """
+    known = {} if known is None else known
     digest = hashlib.sha256()
     for item in items:
-        if isinstance(item, str):
-            digest.update(b"F" + item.encode() + b"\0")
-        else:
-            digest.update(b"P" + hashlib.sha256(item).digest())
+        own = known.get(item)
+        if own is None:
+            own = known[item] = (
+                b"F" + item.encode() + b"\0"
+                if isinstance(item, str)
+                else b"P" + hashlib.sha256(item).digest()
+            )
+        digest.update(own)
     return digest.hexdigest()
 
 
 def program_items(program: Iterable[int | str], parts: Mapping[int, bytes]) -> list[Item]:
     """What a stored program stands for; raises KeyError where a part is missing."""
     return [item if isinstance(item, str) else parts[item] for item in program]
+
+
+_CODES = {
+    "to": "t",
+    "message_id": "m",
+    "list_unsubscribe": "l",
+    "html.address": "ha",
+    "html.name": "hn",
+    "html.since": "hs",
+    "html.unsubscribe_url": "hu",
+    "html.preferences_url": "hp",
+    "text.address": "ta",
+    "text.name": "tn",
+    "text.since": "ts",
+    "text.unsubscribe_url": "tu",
+    "text.preferences_url": "tp",
+}
+"""How a stored program names its fields; issues are kept, so an entry is only ever added."""
+_NAMES = {code: name for name, code in _CODES.items()}
+
+
+def packed_program(program: Iterable[int | str]) -> list[int | str]:
+    """A program as it is stored: a run of parts as its first and, negative, how many follow; fields by short names."""
+    packed: list[int | str] = []
+    last: int | None = None
+    for item in program:
+        if isinstance(item, str):
+            packed.append(_CODES.get(item, item))
+            last = None
+        elif last is not None and item == last + 1:
+            before = packed[-1]
+            if isinstance(before, int) and before < 0:
+                packed[-1] = before - 1
+            else:
+                packed.append(-1)
+            last = item
+        else:
+            packed.append(item)
+            last = item
+    return packed
+
+
+def unpacked_program(packed: Iterable[int | str]) -> list[int | str]:
+    """The program that `packed_program` made this of; one that was stored in full is itself."""
+    program: list[int | str] = []
+    for item in packed:
+        if isinstance(item, str):
+            program.append(_NAMES.get(item, item))
+        elif item >= 0:
+            program.append(item)
+        else:
+            first = program[-1]
+            if isinstance(first, str):
+                raise ValueError("a stored program begins a run behind a field")
+            program += range(first + 1, first + 1 - item)
+    return program

@@ -3,9 +3,10 @@
 from functools import lru_cache
 
 import jinja2
-from jinja2.sandbox import SandboxedEnvironment
 
+from newsletter.environment import build_environment
 from newsletter.headers import header_text
+from newsletter.rendering import bounded
 from newsletter.spec import NewsletterSettings
 from newsletter.words import Words
 from posts.errors import TemplateError
@@ -50,8 +51,13 @@ def cut_at_word(text: str, length: int) -> str:
 
 
 @lru_cache(maxsize=1)
-def _environment() -> SandboxedEnvironment:
-    return SandboxedEnvironment(autoescape=False, undefined=jinja2.StrictUndefined)
+def _environment() -> jinja2.Environment:
+    return build_environment(autoescape=False, undefined=jinja2.StrictUndefined)
+
+
+@lru_cache(maxsize=64)
+def _template(source: str) -> jinja2.Template:
+    return _environment().from_string(source)
 
 
 def _from_template(
@@ -64,14 +70,18 @@ def _from_template(
     words: Words,
 ) -> str:
     try:
-        return (
-            _environment()
-            .from_string(newsletter.subject or "")
-            .render(lead=lead, more=more, date=date, number=number, newsletter=newsletter.title)
+        return bounded(
+            lambda: _template(newsletter.subject or ""),
+            lead=lead,
+            more=more,
+            date=date,
+            number=number,
+            newsletter=newsletter.title,
         )
-    except jinja2.TemplateError as error:
+    except Exception as error:  # whatever an operator's template can raise
+        reason = str(error) or type(error).__name__
         raise TemplateError(
-            f"the subject template cannot be used: {error}",
+            f"the subject template cannot be used: {reason}",
             where=f"newsletters.{newsletter.slug}.subject",
             remedy="It may use lead, more, date, number and newsletter.",
         ) from error

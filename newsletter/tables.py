@@ -1,8 +1,32 @@
 """The tables of newsletters: subscribers, frequencies, issues with their seals, the ledger, suppression, notices."""
 
-import sqlalchemy as sa
+from collections.abc import Sequence
 
+import sqlalchemy as sa
+from sqlalchemy.types import TypeDecorator
+
+from newsletter.segments import packed_program, unpacked_program
 from posts.tables import UTCDateTime, metadata
+
+
+class ProgramColumn(TypeDecorator[list[int | str]]):
+    """The program of an edition; it is stored packed, a third of its length (segments.py)."""
+
+    impl = sa.JSON
+    cache_ok = True
+
+    def process_bind_param(
+        self, value: Sequence[int | str] | None, dialect: sa.Dialect
+    ) -> list[int | str] | None:
+        """As it is stored."""
+        return None if value is None else packed_program(value)
+
+    def process_result_value(
+        self, value: Sequence[int | str] | None, dialect: sa.Dialect
+    ) -> list[int | str] | None:
+        """As it is used."""
+        return None if value is None else unpacked_program(value)
+
 
 subscribers = sa.Table(
     "subscribers",
@@ -141,13 +165,14 @@ editions = sa.Table(
     sa.Column("language", sa.Text, nullable=False),
     sa.Column("posts", sa.JSON, nullable=False),
     sa.Column("subject", sa.Text, nullable=False),
-    sa.Column("program", sa.JSON, nullable=False),
+    sa.Column("program", ProgramColumn, nullable=False),
     sa.Column("seal", sa.Text, nullable=False),
     sa.Column("web_html", sa.Text, nullable=False),
     sa.Column("replaced_by", sa.Integer),
 )
 """`replaced_by`: the edition in its place since the issue was sealed anew, 0 where nothing was left, NULL while it
-stands; a delivery that was sent keeps the one that went out. `program` is the message as a list: an integer names a sealed part, a string a personal field (segments.py)."""
+stands; a delivery that was sent keeps the one that went out. `program` is the message as a list: an integer names a sealed part, a string a personal field (segments.py);
+it is stored packed."""
 
 reseals = sa.Table(
     "reseals",

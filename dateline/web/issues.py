@@ -13,8 +13,8 @@ from dateline.web.security import page_policy
 from dateline.web.visit import Visit, best_language
 from dateline.web.words import LANGUAGES, page_language
 from newsletter.issues import Issue, count_posts, find_by_number, list_released
-from newsletter.layout import style_source
 from newsletter.spec import NewsletterSettings
+from newsletter.stylesheets import style_source
 from newsletter.web_copies import WebCopy, list_web_copies
 from posts.database import reading
 from posts.dates import short_date

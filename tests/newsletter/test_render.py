@@ -11,9 +11,9 @@ from lxml import html as lxml_html
 
 from dateline.templating import build_templates
 from newsletter.fitting import HTML_BYTES
-from newsletter.layout import style_source
 from newsletter.render import EditionSpec, SealedIssue, seal_issue
 from newsletter.story import Form
+from newsletter.stylesheets import style_source
 from posts.errors import TemplateError
 from tests.newsletter.mail_samples import (
     DATE,
