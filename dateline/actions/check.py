@@ -9,6 +9,7 @@ import jinja2
 import sqlalchemy as sa
 
 from dateline.actions.migrate import migrate_database
+from dateline.actions.signing import list_key_faults
 from dateline.config import Loaded
 from dateline.press import Press
 from dateline.templating import template_folders
@@ -65,6 +66,10 @@ def _config(press: Press, loaded: Loaded) -> Iterator[Found]:
             where = loaded.places.nearest("sources", index, "location")
             what = f"sources.location is no folder: {source.location}."
             yield Found(part="config", where=where, what=what)
+    for fault in list_key_faults(press):
+        where = loaded.places.nearest("mail", "dkim", fault.index, fault.setting)
+        what = f"mail.dkim.{fault.setting} {fault.what}"
+        yield Found(part="config", where=where, what=what)
     for index, newsletter in enumerate(config.newsletters):
         yield from _newsletter(press, loaded, index, newsletter.subject, newsletter.template)
 

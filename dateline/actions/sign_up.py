@@ -10,6 +10,7 @@ import sqlalchemy as sa
 import structlog
 
 from dateline.actions.sealing import find_newsletter
+from dateline.actions.signing import sign_notice
 from dateline.press import Press
 from newsletter import sign_up_limits, subscribers, subscriptions
 from newsletter.addresses import Address, parse_address
@@ -222,7 +223,7 @@ def _render(
     now: datetime,
 ) -> bytes:
     config = press.config
-    return render_notice(
+    body = render_notice(
         kind,
         language=language,
         site=config.site,
@@ -237,6 +238,7 @@ def _render(
             "message_id": notice_message_id(secrets.token_bytes(20), domain_of(config.mail.from_)),
         },
     )
+    return sign_notice(press, body, now)
 
 
 def _stamp_age(press: Press, stamp: str | None, now: datetime) -> timedelta | None:

@@ -34,6 +34,7 @@ VERBS = {
         "What a reader got, will get, did not get, and why.",
     ),
     "suppress": ("dateline.cli.suppress:suppress", "Who is never mailed."),
+    "doctor": ("dateline.cli.doctor:doctor", "Make the keys that sign mail (DKIM)."),
     "migrate": ("dateline.cli.migrate:migrate", "Bring the database to this version."),
 }
 """Where each verb lives, and its line in `--help`: importing them all for that would take a second."""

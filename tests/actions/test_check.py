@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from dateline.cli.main import dateline
+from tests.newsletter.dkim_keys import a_pem
 
 CONFIG = """\
 [site]
@@ -110,3 +113,79 @@ def test_a_sources_fault_is_told_with_file_and_line(folder: Path) -> None:
     CliRunner().invoke(dateline, ["poll", "--config", str(folder / "config.toml")])
     [fault] = _faults(folder)
     assert "bad.md" in fault
+
+
+def _key(folder: Path, name: str, raw: bytes, mode: int = 0o600) -> None:
+    (folder / name).write_bytes(raw)
+    (folder / name).chmod(mode)
+
+
+def _signed_by(*keys: tuple[str, str, str]) -> str:
+    return CONFIG + "".join(
+        f'[[mail.dkim]]\ndomain = "{domain}"\nselector = "{selector}"\nkey_file = "{file}"\n'
+        for domain, selector, file in keys
+    )
+
+
+def test_keys_that_sign_well_are_no_fault(folder: Path) -> None:
+    _key(folder, "rsa.pem", a_pem())
+    _key(folder, "ed25519.pem", a_pem(ed25519=True), 0o640)
+    config = _signed_by(
+        ("example.org", "s1", "rsa.pem"),
+        ("example.org", "s2", "ed25519.pem"),
+        ("relay.example", "s1", "rsa.pem"),
+    )
+    (folder / "config.toml").write_text(config, "utf-8")
+    assert _checked(folder).exit_code == 0
+
+
+def test_every_fault_of_a_signing_key_is_told_with_its_line(folder: Path) -> None:
+    _key(folder, "open.pem", a_pem(), 0o644)
+    _key(folder, "good.pem", a_pem())
+    _key(folder, "text.pem", b"hello")
+    _key(folder, "short.pem", _short_key())
+    config = _signed_by(
+        ("example.org", "s1", "open.pem"),
+        ("example.org", "s2", "missing.pem"),
+        ("example.org", "s3", "text.pem"),
+        ("example.org", "s4", "short.pem"),
+        ("Example.org", "S1", "good.pem"),
+        ("no domain", "s5", "good.pem"),
+    )
+    path = folder / "config.toml"
+    path.write_text(config, "utf-8")
+    told = {fault.split(": ")[0]: fault.partition(": ")[2] for fault in _faults(folder)}
+    lines = {int(place.rpartition(":")[2]): what for place, what in told.items()}
+    assert {line: what.split(" ")[0] for line, what in lines.items()} == {
+        20: "mail.dkim.key_file",
+        24: "mail.dkim.key_file",
+        28: "mail.dkim.key_file",
+        32: "mail.dkim.key_file",
+        35: "mail.dkim.selector",
+        38: "mail.dkim.domain",
+    }
+    for line, words in {
+        20: "others on this machine can read",
+        24: "cannot be read: No such file",
+        28: "is not a private key",
+        32: "too short: 1024 bits",
+        35: "is used twice",
+        38: "no domain to sign for",
+    }.items():
+        assert words in lines[line]
+
+
+def test_a_signature_that_does_not_speak_for_the_sender_is_told(folder: Path) -> None:
+    _key(folder, "rsa.pem", a_pem())
+    config = _signed_by(("relay.example", "s1", "rsa.pem"))
+    (folder / "config.toml").write_text(config, "utf-8")
+    [fault] = _faults(folder)
+    assert 'signs for "relay.example", but mail.from is at "example.org"' in fault
+
+
+def _short_key() -> bytes:
+    return rsa.generate_private_key(65537, 1024).private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.TraditionalOpenSSL,
+        serialization.NoEncryption(),
+    )
