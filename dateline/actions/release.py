@@ -10,6 +10,7 @@ import structlog
 
 from dateline.actions.relay import refuse_dead_links
 from dateline.actions.sealing import build_sealer, find_newsletter
+from dateline.actions.signing import sign_notice
 from dateline.press import Press
 from newsletter import drafts, issues
 from newsletter.addresses import Address, parse_address
@@ -132,7 +133,7 @@ def send_test(press: Press, issue_id: int, address: str) -> int:
         raise Refused(f"that {error}") from error
     refuse_dead_links(press)
     issue, shown, parts = _shown(press, issue_id)
-    body = _message(press, issue, shown[0], parts, reader)
+    body = sign_notice(press, _message(press, issue, shown[0], parts, reader), issue.date)
     with writing(press.engine) as conn:
         notice = queue_notice(conn, "test", None, reader.address, body, press.clock())
     log.info("test mail queued", issue=issue_id, notice=notice)
