@@ -16,12 +16,14 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One run of one sender: messages, the time they took, CPU time and most memory of the sending process."""
+    """One run of one sender: messages, the time they took, CPU time and most memory of the sending process, and what
+    the sink needed for them."""
 
     messages: int
     took_s: float
     cpu_s: float
     peak_mib: float | None = None
+    sink_cpu_s: float | None = None
 
     @property
     def rate_per_s(self) -> float:
@@ -32,6 +34,11 @@ class Run:
     def cpu_us(self) -> float:
         """CPU time a message."""
         return self.cpu_s / self.messages * 1e6
+
+    @property
+    def sink_cpu_us(self) -> float | None:
+        """CPU time a message of the sink; None where nobody looked."""
+        return None if self.sink_cpu_s is None else self.sink_cpu_s / self.messages * 1e6
 
     def print(self) -> None:
         """Says it to the process that waits for it, as the last line of standard output."""
@@ -47,11 +54,13 @@ class Medians:
     fastest: float
     cpu_us: float
     peak_mib: float | None
+    sink_cpu_us: float | None
 
 
 def medians(runs: Sequence[Run]) -> Medians:
     """The median of the runs; of the memory, the most."""
     rates = [run.rate_per_s for run in runs]
+    sinks = [run.sink_cpu_us for run in runs if run.sink_cpu_us is not None]
     peaks = [run.peak_mib for run in runs if run.peak_mib is not None]
     return Medians(
         rate_per_s=statistics.median(rates),
@@ -59,6 +68,7 @@ def medians(runs: Sequence[Run]) -> Medians:
         fastest=max(rates),
         cpu_us=statistics.median(run.cpu_us for run in runs),
         peak_mib=max(peaks, default=None),
+        sink_cpu_us=statistics.median(sinks) if sinks else None,
     )
 
 

@@ -21,10 +21,20 @@ _PLACES = ("/usr/sbin", "/usr/local/sbin")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sink:
-    """A listening sink."""
+    """A listening sink of one or more processes."""
 
     port: int
     name: str
+    pids: Sequence[int]
+
+    def cpu_s(self) -> float:
+        """CPU time that it has used so far: where that nears a core, the sink is the limit, not who sends."""
+        ticks = 0
+        for pid in self.pids:
+            # after the name, which may hold anything, utime and stime are the 12th and 13th
+            values = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            ticks += int(values[11]) + int(values[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def find_program(name: str) -> str | None:
@@ -44,8 +54,9 @@ def fast_sink() -> Iterator[Sink]:
             command[1:1] = ["-u", "nobody"]
     else:
         command = [sys.executable, "-m", "tests.benchmarks.late_sink", str(port), "0"]
-    with _running([command], port):
-        yield Sink(port=port, name=Path(found).name if found else "our own (no smtp-sink here)")
+    with _running([command], port) as pids:
+        name = Path(found).name if found else "our own (no smtp-sink here)"
+        yield Sink(port=port, name=name, pids=pids)
 
 
 @contextmanager
@@ -74,18 +85,18 @@ def late_sink(delay_s: float, *, processes: int = 2) -> Iterator[Sink]:
     """Our own sink whose answers come late."""
     port = free_port()
     command = [sys.executable, "-m", "tests.benchmarks.late_sink", str(port), str(delay_s)]
-    with _running([command] * processes, port):
-        yield Sink(port=port, name=f"our own, {processes} processes, {delay_s * 1000:g} ms")
+    with _running([command] * processes, port) as pids:
+        yield Sink(port=port, name=f"our own, {delay_s * 1000:g} ms late", pids=pids)
 
 
 @contextmanager
-def _running(commands: Sequence[Sequence[str]], port: int) -> Iterator[None]:
+def _running(commands: Sequence[Sequence[str]], port: int) -> Iterator[list[int]]:
     processes = [
         subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) for command in commands
     ]
     try:
         _await_port(port)
-        yield
+        yield [process.pid for process in processes]
     finally:
         for process in processes:
             process.kill()
