@@ -6,6 +6,7 @@ from importlib import import_module
 from dateline.logs import configure_logs
 
 BENCHMARKS = {
+    "dkim": "composing and signing digests, against dkimpy",
     "feeds": "building the feeds, and adding one post, against plain feedgen",
     "feeds_while_sending": "asking the daemon for feeds while it sends a digest at full speed",
     "latency": "sending to a sink that answers 50 ms late, against connections / latency",
