@@ -63,6 +63,7 @@ class Line:
 class Doubt:
     """One time that a delivery came into doubt, and how it was settled (None: it is not)."""
 
+    id: int
     number: int
     subscriber: int
     address: str | None
@@ -216,17 +217,10 @@ def count_open(conn: sa.Connection, issue_id: int | None = None) -> int:
     return conn.execute(query).scalar_one()
 
 
-def list_refusals(conn: sa.Connection, issue_id: int) -> list[Line]:
-    """The deliveries that were refused for good or for now, by number."""
-    return _lines(conn, issue_id, deliveries.c.state.in_(("failed", "deferred")))
-
-
-def list_in_doubt(conn: sa.Connection, issue_id: int) -> list[Line]:
-    """The deliveries that are in doubt now, by number."""
-    return _lines(conn, issue_id, deliveries.c.state == "in doubt")
-
-
-def _lines(conn: sa.Connection, issue_id: int, chosen: sa.ColumnElement[bool]) -> list[Line]:
+def list_in_doubt(
+    conn: sa.Connection, issue_id: int, *, after: int = 0, limit: int | None = None
+) -> list[Line]:
+    """The deliveries that are in doubt now, by number, behind the number `after`."""
     rows = conn.execute(
         sa.select(
             deliveries.c.number,
@@ -239,16 +233,32 @@ def _lines(conn: sa.Connection, issue_id: int, chosen: sa.ColumnElement[bool]) -
             deliveries.c.at,
         )
         .outerjoin(subscribers, subscribers.c.id == deliveries.c.subscriber)
-        .where(deliveries.c.issue == issue_id, chosen)
+        .where(deliveries.c.issue == issue_id, deliveries.c.state == "in doubt")
+        .where(deliveries.c.number > after)
         .order_by(deliveries.c.number)
+        .limit(limit)
     )
     return [Line(**row._mapping) for row in rows]
 
 
-def list_doubts(conn: sa.Connection, issue_id: int) -> list[Doubt]:
-    """Every time that a delivery of the issue came into doubt, settled ones too, oldest first."""
+def find_in_doubt(conn: sa.Connection, issue_id: int, address_keys: Iterable[str]) -> list[int]:
+    """The numbers of those of these readers whose delivery is in doubt."""
+    query = (
+        sa.select(deliveries.c.number)
+        .join(subscribers, subscribers.c.id == deliveries.c.subscriber)
+        .where(subscribers.c.address_key.in_(list(address_keys)))
+        .where(deliveries.c.issue == issue_id, deliveries.c.state == "in doubt")
+    )
+    return sorted(conn.execute(query).scalars())
+
+
+def list_doubts(
+    conn: sa.Connection, issue_id: int, *, after: int = 0, limit: int | None = None
+) -> list[Doubt]:
+    """Every time that a delivery of the issue came into doubt, settled ones too, oldest first, behind the id `after`."""
     rows = conn.execute(
         sa.select(
+            doubts.c.id,
             doubts.c.number,
             deliveries.c.subscriber,
             subscribers.c.address,
@@ -261,10 +271,17 @@ def list_doubts(conn: sa.Connection, issue_id: int) -> list[Doubt]:
             (deliveries.c.issue == doubts.c.issue) & (deliveries.c.number == doubts.c.number),
         )
         .outerjoin(subscribers, subscribers.c.id == deliveries.c.subscriber)
-        .where(doubts.c.issue == issue_id)
+        .where(doubts.c.issue == issue_id, doubts.c.id > after)
         .order_by(doubts.c.id)
+        .limit(limit)
     )
     return [Doubt(**row._mapping) for row in rows]
+
+
+def count_doubts(conn: sa.Connection, issue_id: int) -> int:
+    """How often a delivery of the issue came into doubt."""
+    query = sa.select(sa.func.count()).where(doubts.c.issue == issue_id)
+    return conn.execute(query).scalar_one()
 
 
 def requeue_failed(conn: sa.Connection, issue_id: int, now: datetime) -> int:
@@ -290,32 +307,36 @@ def requeue_failed(conn: sa.Connection, issue_id: int, now: datetime) -> int:
 
 
 def resolve_doubts(
-    conn: sa.Connection, issue_id: int, numbers: Iterable[int], *, resend: bool, now: datetime
+    conn: sa.Connection,
+    issue_id: int,
+    numbers: Iterable[int] | None,
+    *,
+    resend: bool,
+    now: datetime,
 ) -> int:
-    """Settles deliveries in doubt by hand: offered again, or taken as sent; says how many were in doubt."""
-    chosen = sa.and_(
-        deliveries.c.issue == issue_id,
-        deliveries.c.number.in_(list(numbers)),
-        deliveries.c.state == "in doubt",
-    )
-    found = conn.execute(sa.select(deliveries.c.number).where(chosen)).scalars().all()
-    if not found:
-        return 0
-    state, reason = (None, None) if resend else ("sent", "resolved by hand")
+    """Settles deliveries in doubt by hand, these or (None) all: offered again, or taken as sent; says how many were.
+
+    Without a list of them: a relay that never answers can leave a million in doubt.
+    """
+    chosen = (deliveries.c.issue == issue_id) & (deliveries.c.state == "in doubt")
+    if numbers is not None:
+        chosen &= deliveries.c.number.in_(list(numbers))
     conn.execute(
+        sa.update(doubts)
+        .where(doubts.c.issue == issue_id, doubts.c.settled.is_(None))
+        .where(doubts.c.number.in_(sa.select(deliveries.c.number).where(chosen)))
+        .values(settled="resent by hand" if resend else "taken as sent by hand")
+    )
+    state, reason = (None, None) if resend else ("sent", "resolved by hand")
+    settled = conn.execute(
         sa.update(deliveries)
         .where(chosen)
         .values(state=state, reason=reason, not_before=None, at=now)
-    )
-    conn.execute(
-        sa.update(doubts)
-        .where(doubts.c.issue == issue_id, doubts.c.number.in_(found), doubts.c.settled.is_(None))
-        .values(settled="resent by hand" if resend else "taken as sent by hand")
-    )
-    if resend:
+    ).rowcount
+    if resend and settled:
         repoint_deliveries(conn, issue_id, now)
         _reopen(conn, issue_id)
-    return len(found)
+    return settled
 
 
 def _reopen(conn: sa.Connection, issue_id: int) -> None:

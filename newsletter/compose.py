@@ -10,12 +10,14 @@ from posts.model import Change, ChangeKind, Post, Status
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """A post with lines in the range asked for. `life` is the number by which it counts as published; `held` says
-    that an issue held it before it was taken back and restored; `restored` that a line in the range restored it."""
+    that an issue held it before it was taken back and restored; `restored` that a line in the range restored it;
+    `covered` that an issue held it which this database has lost (`adopt --skip`)."""
 
     post: Post
     life: int
     held: bool = False
     restored: bool = False
+    covered: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +154,8 @@ def _why_not(
         return "is history: it was old news, or there at the first poll, when it came in"
     if not newsletter.select.matches(post):
         return "is outside the newsletter's selection"
+    if candidate.covered:
+        return "was in an issue that was mailed before the database was adopted"
     if candidate.life > upto:
         return "was restored after the end of this range; it comes with the next issue"
     if candidate.life <= after:

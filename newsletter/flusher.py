@@ -49,6 +49,8 @@ class Request:
     lease_one: bool = False
     fresh_only: bool = False
     """Lease only of an issue that is not in hand yet."""
+    instant_only: bool = False
+    """Lease only of an instant issue."""
     busy_issues: Collection[int] = ()
     last_issue: int = 0
 
@@ -198,6 +200,7 @@ class Flusher:
                 after=request.last_issue,
                 only=self.only,
                 fresh=request.fresh_only,
+                instant=request.instant_only,
             )
 
     def _load(self, batch: Batch, answer: Answer) -> None:

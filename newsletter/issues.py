@@ -121,6 +121,14 @@ def list_issues(
     return [_issue(row) for row in conn.execute(query)]
 
 
+def count_issues(conn: sa.Connection, newsletter: str | None = None) -> int:
+    """How many issues there are, of all newsletters or one."""
+    query = sa.select(sa.func.count()).select_from(issues)
+    if newsletter is not None:
+        query = query.where(_I.newsletter == newsletter)
+    return conn.execute(query).scalar_one()
+
+
 def list_released(conn: sa.Connection, newsletter: str) -> list[Issue]:
     """Every issue of a newsletter that was ever released, in the order of the releases."""
     query = _query().where(_I.newsletter == newsletter, _I.released.is_not(None))

@@ -22,6 +22,7 @@ from newsletter.ledger import (
 )
 from newsletter.notices import is_due as is_notice_due
 from newsletter.notices import is_open
+from newsletter.spec import INSTANT
 from newsletter.tables import (
     batches,
     deliveries,
@@ -149,17 +150,24 @@ def lease_batch(
     after: int = 0,
     only: int | None = None,
     fresh: bool = False,
+    instant: bool = False,
 ) -> Batch | None:
     """Leases the next batch that is due, or None. Round robin over issues: those not in `busy` first (with `fresh`
-    no other), then by id after the issue `after`; `only` asks for one issue's batches alone."""
+    no other), of these the instant ones first (with `instant` no other), then by id after the issue `after`; `only`
+    asks for one issue's batches alone."""
+    is_instant = sa.func.coalesce(issues.c.frequency, "") == INSTANT
     due = (
-        sa.select(batches.c.issue, sa.func.min(batches.c.id).label("id"))
+        sa.select(
+            batches.c.issue, sa.func.min(batches.c.id).label("id"), is_instant.label("is_instant")
+        )
         .join(issues, issues.c.id == batches.c.issue)
-        .where(is_batch_due(now), *([batches.c.issue == only] if only is not None else []))
-        .group_by(batches.c.issue)
+        .where(is_batch_due(now), is_instant if instant else sa.true())
+        .where(batches.c.issue == only if only is not None else sa.true())
+        .group_by(batches.c.issue, issues.c.frequency)
     )
     candidates = sorted(
-        conn.execute(due).all(), key=lambda row: (row.issue in busy, row.issue <= after, row.issue)
+        conn.execute(due).all(),
+        key=lambda row: (row.issue in busy, not row.is_instant, row.issue <= after, row.issue),
     )
     for candidate in candidates:
         if fresh and candidate.issue in busy:
@@ -174,7 +182,7 @@ def lease_batch(
             )
         ).one_or_none()
         if mine is not None:
-            return Batch(**mine._mapping)
+            return Batch(**mine._mapping, is_instant=bool(candidate.is_instant))
     return None
 
 

@@ -53,6 +53,8 @@ class Batch:
     first: int
     last: int
     attempt: int
+    is_instant: bool = False
+    """Of an instant issue: sent before all others."""
 
 
 class Delivery(NamedTuple):

@@ -5,6 +5,7 @@ They carry no text that a visitor typed, not even a name, and no List-Unsubscrib
 
 import hashlib
 from datetime import datetime
+from html import escape
 from typing import Literal, TypedDict
 
 import jinja2
@@ -16,6 +17,7 @@ from newsletter.spec import MailSettings
 from newsletter.stylesheets import inlined_document
 from newsletter.text_part import wrapped
 from newsletter.words import Words, direction
+from posts.errors import TemplateError
 from posts.settings import Site
 from posts.text import one_line
 
@@ -35,6 +37,7 @@ class NoticeValues(TypedDict):
     message_id: str
 
 
+NOTICES: tuple[Kind, ...] = ("confirm", "known", "preferences_link")
 _SUBJECTS = {
     "confirm": "Please confirm: {newsletter}",
     "known": "You are already subscribed: {newsletter}",
@@ -72,6 +75,8 @@ def render_notice(
     html = inlined_document(
         templates, f"mail/notice_{kind}.html.j2", accent=site.accent, web=False, **context
     )
+    _check_link(text, values["url"], f"mail/notice_{kind}.txt.j2")
+    _check_link(html, escape(values["url"]), f"mail/notice_{kind}.html.j2")
     seed = "\0".join((kind, values["address"], values["message_id"], text, html))
     boundary = "=_" + hashlib.sha256(seed.encode()).hexdigest()[:32]
     return b"".join(
@@ -89,6 +94,15 @@ def render_notice(
             alternative(boundary, encoded_text(text), encoded_text(html)),
         )
     )
+
+
+def _check_link(text: str, url: str, name: str) -> None:
+    if url not in text:
+        raise TemplateError(
+            "a template without the link that the mail is for",
+            where=name,
+            remedy="Print {{ url }}.",
+        )
 
 
 def notice_message_id(key: bytes, domain: str) -> str:

@@ -85,7 +85,9 @@ class OnHand:
         """True when a batch is done with and can be given back."""
         return any(not (held.pending or held.named) for held in self.held.values())
 
-    def request(self, room: int, *, notices: bool, lease: bool, fresh: bool) -> Request:
+    def request(
+        self, room: int, *, notices: bool, lease: bool, fresh: bool, instant: bool = False
+    ) -> Request:
         """The next turn: results so far, who is still named, up to `room` more to name, notices before deliveries."""
         notice_room = min(room, NOTICES_AT_ONCE) if notices else 0
         wanted = self._pick(max(0, room - notice_room))
@@ -115,26 +117,29 @@ class OnHand:
             notice_room=notice_room,
             lease_one=lease,
             fresh_only=fresh,
+            instant_only=instant,
             busy_issues=frozenset(held.batch.issue for held in self.held.values()),
             last_issue=self.last_issue,
         )
 
     def _pick(self, room: int) -> dict[int, list[Delivery]]:
-        """Takes up to `room` deliveries out of pending, one of each issue in turn."""
+        """Takes up to `room` deliveries out of pending: of instant issues first, then one of each issue in turn."""
         by_issue: dict[int, list[Held]] = {}
         for held in self.held.values():
             if held.pending and not held.is_over:
                 by_issue.setdefault(held.batch.issue, []).append(held)
         picked: dict[int, list[Delivery]] = {}
-        turns = deque(by_issue.values())
-        while turns and room > 0:
-            batches = turns.popleft()
+        turns = deque(batches for batches in by_issue.values() if not batches[0].batch.is_instant)
+        urgent = deque(batches for batches in by_issue.values() if batches[0].batch.is_instant)
+        while (turns or urgent) and room > 0:
+            queue = urgent or turns
+            batches = queue.popleft()
             picked.setdefault(batches[0].batch.id, []).append(batches[0].pending.popleft())
             room -= 1
             if not batches[0].pending:
                 batches.pop(0)
             if batches:
-                turns.append(batches)
+                queue.append(batches)
         return picked
 
     def restore(self, request: Request) -> None:

@@ -4,6 +4,8 @@ import sqlalchemy as sa
 
 from newsletter import issues
 from newsletter.compose import Candidate, life
+from newsletter.counterfoil import post_hash
+from newsletter.counterfoil_marks import list_covered
 from posts import journal, store
 from posts.model import ChangeKind
 
@@ -24,6 +26,7 @@ def list_candidates(conn: sa.Connection, newsletter: str, after: int, upto: int)
         numbers.setdefault(change.post, change.number)
     sealed = issues.list_seals_holding(conn, newsletter, restored)
     found = store.list_by_ids(conn, sorted(inside))
+    covered = list_covered(conn, newsletter)
     candidates = []
     for post_id, post in found.items():
         number, held = numbers[post_id], False
@@ -31,6 +34,12 @@ def list_candidates(conn: sa.Connection, newsletter: str, after: int, upto: int)
             lines = journal.list_post_changes(conn, post_id)
             number, held = life(lines, sealed.get(post_id, ()))
         candidates.append(
-            Candidate(post=post, life=number, held=held, restored=post_id in restored)
+            Candidate(
+                post=post,
+                life=number,
+                held=held,
+                restored=post_id in restored,
+                covered=bool(covered) and post_hash(post.guid) in covered,
+            )
         )
     return candidates

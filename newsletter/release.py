@@ -27,13 +27,16 @@ from newsletter.tokens import Keys
 from posts import journal
 from posts.database import reading, writing
 from posts.errors import Refused
-from posts.model import ChangeKind
+from posts.model import ChangeKind, Post
 
 if TYPE_CHECKING:
     from newsletter.render import SealedIssue
 
 Sealer = Callable[[NewsletterSettings, Issue, Sequence[EditionPlan]], "SealedIssue"]
 """Renders and seals editions: `render.seal_issue` with all that it needs of the press."""
+
+Noter = Callable[[sa.Connection, Issue, Sequence[Post]], None]
+"""Notes a release outside the database when only its commit is left (DESIGN.md 8.12); may refuse it."""
 
 BATCH = 500
 _TRIES = 5
@@ -63,6 +66,7 @@ def release_issue(
     keys: Keys,
     seal: Sealer,
     now: datetime,
+    note: Noter | None = None,
 ) -> Release:
     """Releases a draft: deliveries for all its readers, in one transaction; raises Refused by the rules of 8.4."""
     suppressed: Sequence[int] | None = None
@@ -83,7 +87,10 @@ def release_issue(
         sealed = seal(newsletter, plan.issue, plan.editions)
         try:
             with writing(engine) as conn:
-                return _record(conn, plan, sealed, suppressed, keys=keys, now=now)
+                made = _record(conn, plan, sealed, suppressed, keys=keys, now=now)
+                if note is not None:
+                    note(conn, made.issue, plan.posts)
+                return made
         except _Moved:
             continue
     raise Refused(

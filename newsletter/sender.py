@@ -176,7 +176,11 @@ class Sender:
         low = self._is_low
         lease = not last and self._may_lease and self._room > 0 and self._leases_more(low=low)
         request = hand.request(
-            0 if last else self._room, notices=self._due and not last, lease=lease, fresh=not low
+            0 if last else self._room,
+            notices=self._due and not last,
+            lease=lease,
+            fresh=not low,
+            instant=len(hand.held) >= ISSUES_AT_ONCE,
         )
         if lease:
             self._lease_at = time.monotonic()
@@ -191,7 +195,7 @@ class Sender:
         self._database_is_well()
         for _reason in hand.apply(request, answer):
             self.counts.excluded += 1
-        if lease and answer.leased is None and not request.fresh_only:
+        if lease and answer.leased is None and not (request.fresh_only or request.instant_only):
             self._may_lease = False
         if request.notice_room and len(answer.notices) < request.notice_room:
             self._due = False
@@ -276,8 +280,10 @@ class Sender:
         return self._hand.pending < self._target
 
     def _leases_more(self, *, low: bool) -> bool:
+        """One batch is leased after the other while few are pending; else it is looked every second whether another
+        issue came, and, when all places are taken, whether an instant one did: that goes before all."""
         if len(self._hand.held) >= ISSUES_AT_ONCE:
-            return False
+            low = False
         return low or time.monotonic() - self._lease_at >= _POLL_S
 
     def _wants_turn(self) -> bool:

@@ -12,6 +12,10 @@ SCHEDULED = "scheduled"
 """The frequency of a newsletter whose `schedule` is one cron line (DESIGN.md 7)."""
 
 
+INSTANT = "instant"
+"""The frequency whose issues are sent before all others."""
+
+
 class NewsletterSettings(Settings):
     """`[[newsletters]]`: what one subscribes to."""
 
@@ -75,7 +79,7 @@ Limit = Annotated[
 
 
 class RelaySettings(Settings):
-    """`[[mail.relays]]`: a further relay, in order: it is used while those before it cannot be."""
+    """`[[mail.relays]]`: a further relay, in order: it is used while those before it cannot be, or have used up their limits."""
 
     host: Annotated[str, Field(description="The relay's name.")]
     port: Annotated[int, Field(ge=1, le=65535, description="The relay's port.")] = 587
@@ -98,29 +102,36 @@ class RelaySettings(Settings):
         float | None,
         Field(
             gt=0,
-            description="Messages a second; default no limit to a relay on this machine, 10 to any other.",
+            description="Messages a second to this relay; unset: no limit to one on this machine, 10 to any other.",
         ),
     ] = None
     limits: Annotated[
         tuple[Limit, ...],
-        Field(description="Most messages in any such time, kept over restarts: `10000 in 1h`."),
+        Field(
+            description="Most messages to this relay in any such time, kept over restarts: `10000 in 1h`."
+        ),
     ] = ()
 
 
 class DomainSettings(Settings):
-    """`[[mail.domains]]`: how fast to send to the readers of one provider, whatever the relay."""
+    """`[[mail.domains]]`: how fast to send to the readers of one provider, whatever the relay (docs/sending.md)."""
 
     domains: Annotated[
         tuple[str, ...],
-        Field(min_length=1, description="The provider's domains, which share these bounds."),
+        Field(
+            min_length=1,
+            description="The provider's domains, which share these bounds: `gmail.com, googlemail.com`.",
+        ),
     ]
     connections: Annotated[
-        int | None, Field(ge=1, description="Messages on their way to it at once.")
+        int | None, Field(ge=1, description="Messages on the wire to it at once.")
     ] = None
     rate: Annotated[float | None, Field(gt=0, description="Messages a second.")] = None
     limits: Annotated[
         tuple[Limit, ...],
-        Field(description="Most messages in any such time, kept over restarts: `10000 in 1h`."),
+        Field(
+            description="Most messages to it in any such time, kept over restarts: `5000 in 1h`."
+        ),
     ] = ()
 
 
@@ -189,13 +200,18 @@ class MailSettings(Settings):
         float | None,
         Field(
             gt=0,
-            description="Messages a second; default no limit to a relay on this machine, 10 to any other.",
+            description="Messages a second to this relay; unset: no limit to one on this machine, 10 to any other.",
         ),
     ] = None
     limits: Annotated[
         tuple[Limit, ...],
-        Field(description="Most messages in any such time, kept over restarts: `10000 in 1h`."),
+        Field(
+            description="Most messages to this relay in any such time, kept over restarts: `10000 in 1h`."
+        ),
     ] = ()
+    total_rate: Annotated[
+        float | None, Field(gt=0, description="Messages a second over all relays together.")
+    ] = None
     relays: Annotated[
         tuple[RelaySettings, ...],
         Field(description="Further relays, in order, for while this one cannot be used."),

@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from newsletter import drafts, frequencies, issues
 from newsletter.due import due_time, parse_schedule, parse_wall_key, wall_key, wall_moment
 from newsletter.frequencies import DueOutcome, DueTime
-from newsletter.release import Release, Sealer, release_issue
+from newsletter.release import Noter, Release, Sealer, release_issue
 from newsletter.spec import NewsletterSettings
 from newsletter.tokens import Keys
 from posts import journal
@@ -51,6 +51,7 @@ class Ticker:
     keys: Keys
     seal: Sealer
     poll: Callable[[], None]
+    note: Noter | None = None
 
 
 def tick_newsletters(
@@ -174,6 +175,7 @@ def _act(
         keys=ticker.keys,
         seal=ticker.seal,
         now=now,
+        note=ticker.note,
     )
     return _released(blank, made, posts)
 

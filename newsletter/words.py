@@ -22,6 +22,11 @@ def mail_language(language: str) -> str:
     return furniture_language(_FOLDER, language)
 
 
+def furnished_languages() -> tuple[str, ...]:
+    """The languages that mails can be furnished in."""
+    return ("en", *sorted(path.stem for path in _FOLDER.glob("*.po")))
+
+
 def direction(language: str) -> str:
     """`rtl` or `ltr`, by the language's usual script."""
     return "rtl" if primary_language(language) in _RIGHT_TO_LEFT else "ltr"

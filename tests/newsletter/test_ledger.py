@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -11,7 +12,7 @@ from newsletter.books import books, list_doubts
 from newsletter.ledger import Batch, Delivery, Flushed, InDoubt, Result, Standing, Work, flush
 from newsletter.retry import Verdict
 from newsletter.suppression import is_suppressed, suppress
-from newsletter.tables import deliveries, issue_posts
+from newsletter.tables import deliveries, issue_posts, issues
 from posts.database import reading, writing
 from tests.newsletter.ledger_builders import (
     KEYS,
@@ -333,6 +334,23 @@ def test_batches_are_leased_round_robin_over_issues(engine: sa.Engine) -> None:
         last = worker.batch.issue
         leased.append(last)
     assert leased == [large, small, large, small]
+
+
+def test_an_instant_issue_is_leased_before_all_others(engine: sa.Engine) -> None:
+    weekly = a_released_issue(engine, 4, batch=1, newsletter="weekly")
+    instant = a_released_issue(engine, 2, batch=1, newsletter="instant")
+    with writing(engine) as conn:
+        conn.execute(sa.update(issues).where(issues.c.id == instant).values(frequency="instant"))
+
+    def lease(**how: Any) -> tuple[int, bool] | None:
+        with writing(engine) as conn:
+            batch = leases.lease_batch(conn, "me", NOW, NOW + MINUTE, **how)
+            return batch and (batch.issue, batch.is_instant)
+
+    assert lease(after=weekly) == (instant, True)
+    assert lease(after=instant, instant=True) == (instant, True)
+    assert lease(instant=True) is None
+    assert lease() == (weekly, False)
 
 
 def test_two_workers_never_hold_the_same_batch(engine: sa.Engine) -> None:
