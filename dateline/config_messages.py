@@ -71,6 +71,8 @@ def _value(found: Mapping[str, Any], setting: Setting | None) -> str:
 def _pattern_hint(pattern: str) -> str:
     if "#" in pattern:
         return "Write a colour as #9c2a1f."
+    if " in " in pattern:
+        return "Write a limit as 10000 in 1h."
     return "Use small letters, digits and hyphens."
 
 

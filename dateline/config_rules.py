@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from dateline.config_faults import nearest, shown
+from newsletter.pacing import parse_limit
 
 Finding = tuple[tuple[str | int, ...], str]
 """The path of a value and what is wrong with it, as a sentence that begins after the setting's name."""
@@ -29,6 +30,8 @@ FEED_SLUGS = re.compile(r"^(all|updates|headlines|media|(tag|author|language)-.*
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
 _ADDRESS = re.compile(r"[^\s@<>\"(),;:\\\[\]]{1,64}@[^\s@<>\"(),;:\\\[\]]{1,255}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9-]*[a-z0-9]")
+_SHORTEST_S, _LONGEST_S = 10, 31 * 86400
 _HERE = ("localhost", "127.0.0.1", "::1", "[::1]", "")
 
 
@@ -100,22 +103,88 @@ def _mail(mail: dict[str, Any]) -> Iterator[Finding]:
     for index, value in enumerate(editors if isinstance(editors, list) else ()):
         if isinstance(value, str):
             yield from _mail_address(("mail", "editors", index), value)
-    if mail.get("password") is not None and mail.get("password_file") is not None:
-        yield ("mail", "password_file"), "stands beside mail.password. Keep one of the two."
-    if mail.get("transport") == "smtp":
-        yield from _relay(mail)
+    # relays and limits are looked at whatever the transport is: they are found when it is changed, not when it matters
+    relays = [(("mail",), mail), *_relays(mail)]
+    for path, relay in relays:
+        yield from _relay(path, relay, is_used=mail.get("transport") == "smtp")
+        yield from _limits(path, relay)
+    yield from _same_relays(relays)
+    yield from _domains(mail)
 
 
-def _relay(mail: dict[str, Any]) -> Iterator[Finding]:
-    if mail.get("tls") == "none" and str(mail.get("host", "localhost")).lower() not in _HERE:
+_Path = tuple[str | int, ...]
+
+
+def _relays(mail: dict[str, Any]) -> list[tuple[_Path, dict[str, Any]]]:
+    return [(("mail", "relays", n), relay) for n, relay in enumerate(_tables(mail, "relays"))]
+
+
+def _relay(path: _Path, relay: dict[str, Any], *, is_used: bool) -> Iterator[Finding]:
+    name = ".".join(str(part) for part in path if isinstance(part, str))
+    if relay.get("password") is not None and relay.get("password_file") is not None:
+        yield (*path, "password_file"), f"stands beside {name}.password. Keep one of the two."
+    if not is_used:
+        return
+    host = str(relay.get("host", "localhost")).lower()
+    if relay.get("tls") == "none" and host not in _HERE:
         yield (
-            ("mail", "tls"),
-            'is "none", but mail.host is another machine: mails and the password would travel '
+            (*path, "tls"),
+            f'is "none", but {name}.host is another machine: mails and the password would travel '
             'unencrypted. Use "starttls" or "implicit".',
         )
-    has_password = mail.get("password") is not None or mail.get("password_file") is not None
-    if has_password and mail.get("username") is None:
-        yield ("mail", "username"), "is missing, but there is a password."
+    has_password = relay.get("password") is not None or relay.get("password_file") is not None
+    if has_password and relay.get("username") is None:
+        yield (*path, "username"), "is missing, but there is a password."
+
+
+def _same_relays(relays: list[tuple[_Path, dict[str, Any]]]) -> Iterator[Finding]:
+    """The same relay twice takes nothing over from itself, and its limits would count twice."""
+    seen: set[tuple[str, object, object]] = set()
+    for path, relay in relays:
+        host = str(relay.get("host", "localhost")).lower()
+        one = (host, relay.get("port", 587), relay.get("username"))
+        if one in seen:
+            yield (
+                (*path, "host"),
+                f"{shown(host)} is a relay already, with this port and user name.",
+            )
+        seen.add(one)
+
+
+def _limits(path: _Path, table: dict[str, Any]) -> Iterator[Finding]:
+    """What a pattern cannot say: no time longer than it is counted for, no time twice."""
+    limits = table.get("limits")
+    seen: set[int] = set()
+    for index, limit in enumerate(limits if isinstance(limits, list) else ()):
+        if not isinstance(limit, str):
+            continue
+        try:
+            window = parse_limit(limit)
+        except ValueError:
+            continue
+        here = (*path, "limits", index)
+        if not _SHORTEST_S <= window.length_s <= _LONGEST_S:
+            yield here, f"{shown(limit)} is not a time from 10s to 31d. For less, set a rate."
+        elif window.length_s in seen:
+            yield here, f"{shown(limit)} is the second limit for the same time. Keep the lower one."
+        seen.add(window.length_s)
+
+
+def _domains(mail: dict[str, Any]) -> Iterator[Finding]:
+    seen: set[str] = set()
+    for number, provider in enumerate(_tables(mail, "domains")):
+        path: _Path = ("mail", "domains", number)
+        yield from _limits(path, provider)
+        domains = provider.get("domains")
+        for index, domain in enumerate(domains if isinstance(domains, list) else ()):
+            if not isinstance(domain, str):
+                continue
+            here = (*path, "domains", index)
+            if not _DOMAIN.fullmatch(domain.lower()):
+                yield here, f"{shown(domain)} is not a domain. Write it as gmail.com, in ASCII."
+            elif domain.lower() in seen:
+                yield here, f"{shown(domain)} has its bounds already."
+            seen.add(domain.lower())
 
 
 def _sources(sources: list[dict[str, Any]]) -> Iterator[Finding]:

@@ -173,8 +173,10 @@ transport = "maildir"
 # password = ""
 # password_file = "var/mail-password"
 # connections = 10
-# Messages a second; unset: no limit to a relay on this machine, 10 to any other.
+# Messages a second to this relay; unset: no limit to one on this machine, 10 to any other.
 # rate = 10
+# Messages a second over all relays together.
+# total_rate = 50
 # What your provider allows in any hour or day; kept over restarts.
 # limits = ["10000 in 1h"]
 # A delivery that a crash left in doubt: "resend" (the reader may get it twice) or "hold" (you decide).

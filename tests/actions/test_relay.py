@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from dateline.actions.deliver import deliver
+from dateline.actions.gates import DEFAULT_RATE_PER_S
 from dateline.actions.relay import (
-    DEFAULT_RATE_PER_S,
     is_local,
     leads_nowhere,
     rate_of,

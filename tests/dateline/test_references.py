@@ -87,7 +87,7 @@ def test_what_the_comments_show_as_defaults_are_the_defaults(tmp_path: Path) -> 
     examples = {
         *("contact", "postal_address", "tips", "policy", "templates", "link", "slug", "title"),
         *("tags", "authors", "languages", "subject", "reply_to", "editors", "maildir", "host"),
-        *("ca_file", "username", "password", "password_file", "rate"),
+        *("ca_file", "username", "password", "password_file", "rate", "total_rate"),
         *("limits", "port", "connections", "domains", "domain", "selector", "key_file"),
     }
     defaults = {
