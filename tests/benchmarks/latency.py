@@ -2,6 +2,7 @@
 
 With one round trip a message, `connections / latency` is what can be reached until the CPU is the limit; what that is
 is measured at the same sink without delay. A client that waits for each answer reaches a quarter (smtp-source).
+Start and end of a run cost some tenths of a second, so short runs show less.
 """
 
 import argparse
@@ -24,8 +25,8 @@ def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="latency")
     parser.add_argument("--connections", default="20,100,400", help="with commas between them")
     parser.add_argument("--latency", type=float, default=50, help="milliseconds")
-    parser.add_argument("--seconds", type=float, default=6, help="about how long a run takes")
-    parser.add_argument("--most", type=int, default=40_000, help="messages a run")
+    parser.add_argument("--seconds", type=float, default=10, help="about how long a run takes")
+    parser.add_argument("--most", type=int, default=60_000, help="messages a run")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--flush-every", type=int, default=20)
     given = parser.parse_args(argv)

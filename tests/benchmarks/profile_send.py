@@ -111,6 +111,8 @@ def _show_stacks(stacks: Path, top: int) -> None:
     every = sum(count for counts in own.values() for count in counts.values())
     for thread, counts in own.items():
         busy = sum(counts.values())
+        if busy < every / 100:
+            continue
         print(f"\n--- {thread}: {busy / every:.0%} of all samples in which a thread was at work")
         print("   own  with its callees")
         for frame, seen in counts.most_common(top):
