@@ -6,6 +6,7 @@ The terminal, the JSON, the event stream, the metrics and `status` all show thes
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 import sqlalchemy as sa
 
@@ -102,7 +103,7 @@ class FiguresReader:
         with reading(self._press.engine) as conn:
             found = list_sending_issues(conn, now - SHOWN_AFTER_END)
             books, failures = self._read_books(conn, found)
-            return build_figures(conn, self._press, found, books, failures, now)
+            return build_figures(conn, self._press, found, books, now, failures)
 
     def _read_books(
         self, conn: sa.Connection, found: Collection[SendingIssue]
@@ -131,8 +132,8 @@ def build_figures(
     press: Press,
     found: Iterable[SendingIssue],
     books: Mapping[int, Books],
-    failures: Mapping[int, Mapping[str, int]],
     now: datetime,
+    failures: Mapping[int, Mapping[str, int]] = MappingProxyType({}),
 ) -> Figures:
     """The figures of issues whose books were read in the same transaction."""
     issues = tuple(found)

@@ -1,11 +1,12 @@
 """What is due, what waits, what went out last, and what needs a person; read in one go, nothing changed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from dateline.actions.progress import Figures, build_figures
 from dateline.deliver_lock import is_held
 from dateline.press import Press
 from newsletter import books as ledger
@@ -15,7 +16,7 @@ from newsletter.compose import build_issue
 from newsletter.due import next_time, parse_schedule
 from newsletter.frequencies import Frequency, find_waiting, list_frequencies
 from newsletter.issues import Issue, IssueStatus
-from newsletter.overview import count_open_notices
+from newsletter.overview import count_open_notices, list_sending_issues
 from newsletter.ranges import list_candidates
 from newsletter.spec import NewsletterSettings
 from posts import journal, store
@@ -56,7 +57,8 @@ class NewsletterStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """All of it. `needs` are sentences for a person, the most urgent first; none means that all is well."""
+    """All of it. `needs` are sentences for a person, the most urgent first; none means that all is well. `sending`:
+    how sending stands, of the issues that are not at their end."""
 
     now: datetime
     posts: int
@@ -66,6 +68,7 @@ class Status:
     quarantined: tuple[Post, ...]
     open_notices: int
     is_delivering: bool
+    sending: Figures
     needs: tuple[str, ...]
 
 
@@ -86,8 +89,10 @@ def status(press: Press) -> Status:
     with reading(press.engine) as conn:
         sources = _sources(conn, press)
         quarantined = tuple(store.list_quarantined(conn))
-        unfinished = _unfinished(conn)
-        newsletters = tuple(_newsletters(conn, press, now))
+        unfinished, lasts = _unfinished(conn), _last_issues(conn, press)
+        all_books = ledger.list_books(conn, {issue.id for issue in (*unfinished, *lasts.values())})
+        newsletters = tuple(_newsletters(conn, press, now, lasts, all_books))
+        under_way = list_sending_issues(conn, ended_since=now)
         open_notices = count_open_notices(conn, press.config.mail.in_doubt)
         return Status(
             now=now,
@@ -98,8 +103,11 @@ def status(press: Press) -> Status:
             quarantined=quarantined,
             open_notices=open_notices,
             is_delivering=is_delivering,
+            sending=build_figures(
+                conn, press, (one for one in under_way if one.issue in all_books), all_books, now
+            ),
             needs=(
-                *_needs_of_issues(unfinished, press, is_delivering=is_delivering),
+                *_needs_of_issues(unfinished, all_books, press, is_delivering=is_delivering),
                 *_needs_of_notices(open_notices, press, is_delivering=is_delivering),
                 *_needs_of_sources(sources, press, now),
                 *_needs_of_posts(quarantined, press),
@@ -136,11 +144,24 @@ def _source(state: SourceState, faults: tuple[SourceFault, ...]) -> SourceStatus
     )
 
 
-def _newsletters(conn: sa.Connection, press: Press, now: datetime) -> Iterator[NewsletterStatus]:
+def _last_issues(conn: sa.Connection, press: Press) -> dict[str, Issue]:
+    """The issue of each newsletter that was released last."""
+    slugs = [newsletter.slug for newsletter in press.config.newsletters]
+    found = {slug: issues.find_last_released(conn, slug) for slug in slugs}
+    return {slug: issue for slug, issue in found.items() if issue is not None}
+
+
+def _newsletters(
+    conn: sa.Connection,
+    press: Press,
+    now: datetime,
+    lasts: Mapping[str, Issue],
+    all_books: Mapping[int, Books],
+) -> Iterator[NewsletterStatus]:
     rows = {(row.newsletter, row.frequency): row for row in list_frequencies(conn)}
     head = journal.head(conn)
     for newsletter in press.config.newsletters:
-        last = issues.find_last_released(conn, newsletter.slug)
+        last = lasts.get(newsletter.slug)
         for name, line in newsletter.frequencies.items():
             yield NewsletterStatus(
                 newsletter=newsletter.slug,
@@ -149,7 +170,7 @@ def _newsletters(conn: sa.Connection, press: Press, now: datetime) -> Iterator[N
                 settling=find_waiting(conn, newsletter.slug, name) is not None,
                 waiting=_waiting(conn, newsletter, rows.get((newsletter.slug, name)), head),
                 last=last,
-                books=ledger.books(conn, last.id) if last else None,
+                books=all_books[last.id] if last else None,
             )
 
 
@@ -163,21 +184,20 @@ def _waiting(
     return len(build_issue(newsletter, candidates, after=row.end, upto=head).chosen)
 
 
-def _unfinished(conn: sa.Connection) -> list[tuple[Issue, Books]]:
-    found = [
+def _unfinished(conn: sa.Connection) -> list[Issue]:
+    return [
         issue
         for state in (IssueStatus.RELEASED, IssueStatus.PAUSED, IssueStatus.DRAFT)
         for issue in issues.list_issues(conn, status=state)
     ]
-    all_books = ledger.list_books(conn, [issue.id for issue in found])
-    return [(issue, all_books[issue.id]) for issue in found]
 
 
 def _needs_of_issues(
-    found: list[tuple[Issue, Books]], press: Press, *, is_delivering: bool
+    found: list[Issue], all_books: Mapping[int, Books], press: Press, *, is_delivering: bool
 ) -> Iterator[str]:
     called = press.program
-    for issue, books in found:
+    for issue in found:
+        books = all_books[issue.id]
         if issue.status is IssueStatus.DRAFT:
             yield f"Issue {issue.id} ({issue.name}) is a draft: `{called} issues release {issue.id}`."
         elif issue.status is IssueStatus.PAUSED:

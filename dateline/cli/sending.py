@@ -59,7 +59,7 @@ def showing(zone: tzinfo) -> Iterator[Callable[[Progress], None]]:
         return
     from rich.console import Console, Group
     from rich.live import Live
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+    from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Bar
     from rich.table import Column
     from rich.text import Text
@@ -67,17 +67,23 @@ def showing(zone: tzinfo) -> Iterator[Callable[[Progress], None]]:
     bar = Bar(
         TextColumn("Sending"),
         BarColumn(bar_width=None, table_column=Column(ratio=1, min_width=6)),
-        MofNCompleteColumn(),
+        TextColumn("{task.fields[counted]}"),
         TextColumn("{task.fields[pace]}"),
         expand=True,
     )
-    task = bar.add_task("", total=None, pace="")
+    task = bar.add_task("", total=None, counted="", pace="")
     rest = Text("", overflow="ellipsis", no_wrap=True, style="dim")
     console = Console(stderr=True)
     with Live(Group(bar, rest), console=console, transient=True, refresh_per_second=5):
 
         def show(progress: Progress) -> None:
-            bar.update(task, completed=progress.done, total=progress.total, pace=_pace(progress))
+            bar.update(
+                task,
+                completed=progress.done,
+                total=progress.total,
+                counted=f"{progress.done:,}/{progress.total:,}",
+                pace=_pace(progress),
+            )
             rest.plain = _in_words(progress, zone)
 
         yield show
@@ -104,13 +110,13 @@ def _pace(progress: Progress) -> str:
 
 def _in_words(progress: Progress, zone: tzinfo) -> str:
     """What there is besides: trouble first, since a narrow terminal cuts the end off."""
-    deferred = f"{progress.deferred} deferred"
+    deferred = f"{progress.deferred:,} deferred"
     if progress.next_retry is not None:
         deferred += f" (next try {clock_in_words(progress.next_retry, zone)})"
     parts = [
         *([progress.trouble] if progress.trouble else []),
         *([deferred] if progress.deferred else []),
-        *([f"{progress.failed} failed"] if progress.failed else []),
+        *([f"{progress.failed:,} failed"] if progress.failed else []),
         *([f"{progress.in_doubt} in doubt"] if progress.in_doubt else []),
         *found_in_words(progress.found_rates),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from dateline.cli.frame import (
 )
 
 if TYPE_CHECKING:
+    from dateline.actions.progress import Figures, IssueFigures
     from dateline.actions.status import NewsletterStatus, Status
     from dateline.press import Press
 
@@ -39,7 +41,10 @@ def status(config_path: Path, *, as_json: bool) -> None:
 
 def as_plain(found: Status) -> dict[str, object]:
     """The status as JSON says it: quarantined posts by guid, books as counts."""
+    from dateline.actions.progress import as_plain as figures_as_plain
+
     plain = asdict(found)
+    plain["sending"] = figures_as_plain(found.sending)
     plain["quarantined"] = [
         {"guid": post.guid, "title": post.content.title, "fault": post.fault}
         for post in found.quarantined
@@ -76,6 +81,8 @@ def _print(press: Press, found: Status) -> None:
     if found.open_notices:
         click.echo(f"{found.open_notices} notices wait to be sent.")
     click.echo("Delivery is running." if found.is_delivering else "Delivery is not running.")
+    for line in sending_lines(found.sending, press.config.site.zone):
+        click.echo(line)
     if found.needs:
         click.echo("\nNeeds a person:")
         for need in found.needs:
@@ -108,6 +115,37 @@ def books_line(one: NewsletterStatus) -> str:
     }
     named = [f"{count} {name}" for name, count in counts.items() if count]
     return f"{books.recipients} = " + " + ".join(named) if named else "no recipients"
+
+
+def sending_lines(figures: Figures, zone: tzinfo) -> list[str]:
+    """What is being sent: the whole in a sentence, then a line an issue, then what holds it up or back."""
+    from dateline.cli.sending import found_in_words, rate_in_words, time_in_words
+
+    pulse = figures.pulse
+    lines = []
+    if figures.is_sending and pulse.workers:
+        left = time_in_words(figures.time_left_s)
+        workers = f"{pulse.workers} {'worker' if pulse.workers == 1 else 'workers'}"
+        parts = [rate_in_words(pulse.rate_per_s), left and f"about {left} left", workers]
+        lines.append(f"Sending: {', '.join(filter(None, parts))}.")
+    lines += [f"  {_issue_line(one, zone)}" for one in figures.issues]
+    if pulse.trouble:
+        lines.append(f"Held up: {pulse.trouble}")
+    return lines + [f"Found rate: {words}." for words in found_in_words(pulse.found_rates)]
+
+
+def _issue_line(one: IssueFigures, zone: tzinfo) -> str:
+    from dateline.cli.sending import clock_in_words, rate_in_words, time_in_words
+
+    parts = [f"{one.done:,} of {one.books.recipients:,} done"]
+    if one.books.deferred:
+        retry = f" (next try {clock_in_words(one.next_retry, zone)})" if one.next_retry else ""
+        parts.append(f"{one.books.deferred:,} deferred{retry}")
+    if one.status == "paused":
+        parts.append("paused")
+    left = time_in_words(one.time_left_s)
+    parts += filter(None, [rate_in_words(one.rate_per_s), left and f"about {left} left"])
+    return f"Issue {one.issue} ({one.name}): {', '.join(parts)}"
 
 
 def _scheduled(press: Press, found: Status) -> str:
