@@ -8,6 +8,7 @@ from pathlib import Path
 import jinja2
 import sqlalchemy as sa
 
+from dateline.actions.holding import find_hold, remedy
 from dateline.actions.migrate import migrate_database
 from dateline.actions.signing import list_key_faults
 from dateline.config import Loaded
@@ -133,6 +134,10 @@ def _database(press: Press) -> Iterator[Found]:
     with reading(press.engine) as conn:
         for fault in integrity_faults(conn):
             yield Found(part="database", where=_database_name(press), what=fault)
+    hold = find_hold(press)
+    if hold is not None:
+        what = f"nothing is mailed: {hold}. {remedy(press)}"
+        yield Found(part="database", where=_database_name(press), what=what)
 
 
 def _feeds(public: Path) -> Iterator[Found]:

@@ -8,6 +8,7 @@ from datetime import datetime
 import sqlalchemy as sa
 import structlog
 
+from dateline.actions.holding import find_hold, note_release
 from dateline.actions.sealing import build_sealer, find_newsletter
 from dateline.press import Press
 from newsletter import drafts, frequencies, issues
@@ -54,14 +55,15 @@ def tick(press: Press, *, poll: Callable[[], object] | None = None) -> list[Tick
 
     `poll` reads the sources when something is due; by default all that this press has, within a bound.
     """
-    if not press.config.newsletters:
-        return []
+    if not press.config.newsletters or find_hold(press) is not None:
+        return []  # the delivery program says that all is held, and `status`
     ticker = Ticker(
         engine=press.engine,
         site=press.config.site,
         keys=press.keys,
         seal=build_sealer(press),
         poll=lambda: _poll_bounded(poll or _poll_all(press)),
+        note=note_release(press),
     )
     results = tick_newsletters(ticker, press.config.newsletters, now=press.clock())
     for result in results:

@@ -18,6 +18,8 @@ import uvloop
 from sqlalchemy.exc import SQLAlchemyError
 
 from dateline.actions.follow import DeliverResult, Progress, follow
+from dateline.actions.holding import note, note_after, refuse_held, watching
+from dateline.actions.noting import NotingFlusher
 from dateline.actions.relay import build_transport, rate_of, refuse_dead_links, refuse_open_talk
 from dateline.actions.release import reseal
 from dateline.deliver_lock import DeliverLock
@@ -77,6 +79,7 @@ def deliver(
             get_issue(conn, issue)
     refuse_dead_links(press)
     refuse_open_talk(press)
+    refuse_held(press)
     with DeliverLock(press.var) as lock:
         if not lock.acquire("dateline deliver"):
             return follow(press, issue, until_done, stop, progress, lock.holder())
@@ -86,6 +89,7 @@ def deliver(
             total, until_done=until_done, progress=progress, look=lambda: _look(press, issue)
         )
         counts = _send(press, issue, stop, gone, lambda: _grace_s(press))
+        refuse_held(press)
         with reading(press.engine) as conn:
             waiting = count_open(conn, issue)
         return DeliverResult(
@@ -129,9 +133,11 @@ def run_daemon(press: Press) -> None:
             try:
                 refuse_dead_links(press)
                 refuse_open_talk(press)
+                refuse_held(press)
             except Refused as refusal:
-                # pages and feeds go on; what is due waits until the setting is mended and the daemon restarted
-                if told is None:
+                # pages and feeds go on; what is due waits until the setting is mended and the daemon restarted, or
+                # until the database is adopted
+                if told != str(refusal):
                     told = str(refusal)
                     log.error("nothing is sent", why=told)
                 ending.wait(1.0)
@@ -236,7 +242,7 @@ def _send(
         press.engine.url.render_as_string(hide_password=False), power_safe=mail.power_safe
     )
     try:
-        flusher = Flusher(
+        flusher = NotingFlusher(
             engine=engine,
             keys=press.keys,
             messages=Messages(
@@ -251,12 +257,18 @@ def _send(
             in_doubt=mail.in_doubt,
             only=issue,
             reseal=lambda withdrawn: _reseal(press, withdrawn),
+            note_before=lambda conn, entries: note(press, conn, *entries),
+            note_after=lambda entries: note_after(press, entries),
         )
         taken = flusher.recover(everyone=engine.dialect.name == "sqlite")
         if taken:
             log.warning("batches were taken over", batches=taken)
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(_run(press, flusher, stop, enough, grace_s))
+        with (
+            watching(press) as is_held,
+            asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+        ):
+            ends = lambda: stop() or is_held()  # noqa: E731  asked all the time
+            return runner.run(_run(press, flusher, ends, enough, grace_s))
     finally:
         engine.dispose()
 

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import structlog
 
+from dateline.actions.holding import note, note_release, refuse_held
 from dateline.actions.relay import refuse_dead_links
 from dateline.actions.sealing import build_sealer, find_newsletter
 from dateline.actions.signing import sign_notice
 from dateline.press import Press
 from newsletter import drafts, issues
 from newsletter.addresses import Address, parse_address
+from newsletter.counterfoil import Entry, What
 from newsletter.headers import domain_of
 from newsletter.issues import Issue, IssueStatus
 from newsletter.message import Recipient, build_message, load_edition
@@ -53,6 +55,7 @@ def release(press: Press, issue_id: int) -> Released:
     Raises Refused where the rules of DESIGN.md 8.4 do not allow it; nothing has happened then. Nothing is sent here:
     the delivery program sends what is released.
     """
+    refuse_held(press)
     with reading(press.engine) as conn:
         newsletter = find_newsletter(press, issues.get_issue(conn, issue_id).newsletter)
     made = release_issue(
@@ -63,6 +66,7 @@ def release(press: Press, issue_id: int) -> Released:
         keys=press.keys,
         seal=build_sealer(press),
         now=press.clock(),
+        note=note_release(press),
     )
     log.info(
         "issue released",
@@ -132,6 +136,7 @@ def send_test(press: Press, issue_id: int, address: str) -> int:
     except ValueError as error:
         raise Refused(f"that {error}") from error
     refuse_dead_links(press)
+    refuse_held(press)
     issue, shown, parts = _shown(press, issue_id)
     body = sign_notice(press, _message(press, issue, shown[0], parts, reader), issue.date)
     with writing(press.engine) as conn:
@@ -172,6 +177,7 @@ def cancel(press: Press, issue_id: int) -> Issue:
                 remedy="All of it has gone out.",
             )
         issue = issues.get_issue(conn, issue_id)
+        note(press, conn, Entry(what=What.CANCELLED, issue=issue_id))
     log.info("issue cancelled", issue=issue_id, newsletter=issue.newsletter)
     return issue
 

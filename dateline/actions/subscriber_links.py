@@ -9,10 +9,12 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 import structlog
 
+from dateline.actions.holding import note_subscription
 from dateline.actions.sealing import find_newsletter
 from dateline.actions.sign_up import CONFIRM, send_notice
 from dateline.press import Press
 from newsletter import sign_up_limits, subscribers, subscriptions
+from newsletter.counterfoil import What
 from newsletter.message import PREFERENCES, UNSUBSCRIBE
 from newsletter.subscriptions import Subscription, SubscriptionStatus
 from newsletter.suppression import is_suppressed
@@ -67,6 +69,7 @@ def confirm(press: Press, token: str) -> SubscriptionView | None:
             found = subscriptions.activate(
                 conn, found, what="confirmed", via="confirm link", now=now, consent=consent
             )
+            note_subscription(press, conn, What.BACK, found)
             log.info("subscription confirmed", subscriber=found.subscriber)
         elif found.status is SubscriptionStatus.UNSUBSCRIBED:
             return None
@@ -84,6 +87,7 @@ def unsubscribe_token(press: Press, token: str, via: str) -> SubscriptionView | 
             return None
         if found.status is not SubscriptionStatus.UNSUBSCRIBED:
             found = subscriptions.leave(conn, found, via=via, now=press.clock())
+            note_subscription(press, conn, What.LEFT, found)
             log.info("subscription ended", subscriber=found.subscriber, via=via)
         return _view(press, conn, found)
 
@@ -102,6 +106,7 @@ def undo_unsubscribe(press: Press, token: str) -> SubscriptionView | None:
             ):
                 return None
             found = subscriptions.activate(conn, found, what="came back", via="undo", now=now)
+            note_subscription(press, conn, What.BACK, found)
             log.info("subscription restored", subscriber=found.subscriber)
         return _view(press, conn, found)
 
@@ -159,7 +164,10 @@ def set_preferences(
             )
         if paused is not None:
             step = subscriptions.pause if paused else subscriptions.resume
-            found = step(conn, found, via="preferences", now=now)
+            before, found = found, step(conn, found, via="preferences", now=now)
+            if found.status is not before.status:
+                what = What.PAUSED if paused else What.RESUMED
+                note_subscription(press, conn, what, found)
         return _view(press, conn, found)
 
 

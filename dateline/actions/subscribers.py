@@ -11,6 +11,7 @@ from pathlib import Path
 import sqlalchemy as sa
 import structlog
 
+from dateline.actions.holding import note, note_subscription
 from dateline.actions.sealing import find_newsletter
 
 # The web's part of the same list; callers take these from here, each stands in its own module.
@@ -28,6 +29,7 @@ from dateline.actions.subscriber_links import unsubscribe_token as unsubscribe_t
 from dateline.press import Press
 from newsletter import bulk, frequencies, subscribers, subscriptions, suppression
 from newsletter.addresses import Address, parse_address
+from newsletter.counterfoil import Entry, What, erased_hash
 from newsletter.import_csv import (
     ImportRow,
     RefusedRow,
@@ -206,7 +208,7 @@ def export(
 def unsubscribe(press: Press, address: str, newsletter: str | None = None) -> int:
     """Ends a reader's subscription to a newsletter, or all of them; gives how many. Raises NotFound."""
     now = press.clock()
-    ended = 0
+    ended = []
     with writing(press.engine) as conn:
         reader = subscribers.find_subscriber(conn, _key(address))
         if reader is None:
@@ -214,10 +216,10 @@ def unsubscribe(press: Press, address: str, newsletter: str | None = None) -> in
         for found in subscriptions.list_subscriptions(conn, reader.id):
             wanted = newsletter is None or found.newsletter == newsletter
             if wanted and found.status is not SubscriptionStatus.UNSUBSCRIBED:
-                subscriptions.leave(conn, found, via="editor", now=now)
-                ended += 1
-    log.info("subscription ended", subscriber=reader.id, via="editor", ended=ended)
-    return ended
+                ended.append(subscriptions.leave(conn, found, via="editor", now=now))
+        note_subscription(press, conn, What.LEFT, *ended)
+    log.info("subscription ended", subscriber=reader.id, via="editor", ended=len(ended))
+    return len(ended)
 
 
 def erase(press: Press, address: str, *, suppress: bool = False) -> bool:
@@ -227,12 +229,18 @@ def erase(press: Press, address: str, *, suppress: bool = False) -> bool:
     """
     now = press.clock()
     parsed = _parsed(address)
+    done: list[Entry] = []
     with writing(press.engine) as conn:
         reader = subscribers.find_subscriber(conn, parsed.key)
         if reader is not None:
             subscribers.erase_subscriber(conn, reader.id)
+            who = erased_hash(press.keys, parsed.key)
+            done.append(Entry(what=What.ERASED, row=reader.id, who=who))
         if suppress:
             suppression.suppress(conn, press.keys, parsed.address, "erased", "on request", now)
+            who = suppression.hash_address(press.keys, parsed.address)
+            done.append(Entry(what=What.SUPPRESSED, who=who, reason="erased"))
+        note(press, conn, *done)
     if reader is not None:
         forget_deleted(press.engine)
         log.info("subscriber erased", subscriber=reader.id, suppressed=suppress)

@@ -35,6 +35,10 @@ VERBS = {
     ),
     "suppress": ("dateline.cli.suppress:suppress", "Who is never mailed."),
     "doctor": ("dateline.cli.doctor:doctor", "Make the keys that sign mail (DKIM)."),
+    "adopt": (
+        "dateline.cli.adopt:adopt",
+        "Go on after a hold: the database was copied, restored or moved.",
+    ),
     "migrate": ("dateline.cli.migrate:migrate", "Bring the database to this version."),
 }
 """Where each verb lives, and its line in `--help`: importing them all for that would take a second."""
