@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from dateline.actions.holding import Hold, find_hold, remedy
 from dateline.actions.progress import Figures, build_figures
 from dateline.deliver_lock import is_held
 from dateline.press import Press
@@ -68,6 +69,7 @@ class Status:
     quarantined: tuple[Post, ...]
     open_notices: int
     is_delivering: bool
+    hold: str | None
     sending: Figures
     needs: tuple[str, ...]
 
@@ -86,6 +88,7 @@ def status(press: Press) -> Status:
     """How things stand now."""
     now = press.clock()
     is_delivering = is_held(press.var)
+    hold = find_hold(press)
     with reading(press.engine) as conn:
         sources = _sources(conn, press)
         quarantined = tuple(store.list_quarantined(conn))
@@ -103,10 +106,12 @@ def status(press: Press) -> Status:
             quarantined=quarantined,
             open_notices=open_notices,
             is_delivering=is_delivering,
+            hold=str(hold) if hold is not None else None,
             sending=build_figures(
                 conn, press, (one for one in under_way if one.issue in all_books), all_books, now
             ),
             needs=(
+                *_needs_of_hold(press, hold),
                 *_needs_of_issues(unfinished, all_books, press, is_delivering=is_delivering),
                 *_needs_of_notices(open_notices, press, is_delivering=is_delivering),
                 *_needs_of_sources(sources, press, now),
@@ -190,6 +195,11 @@ def _unfinished(conn: sa.Connection) -> list[Issue]:
         for state in (IssueStatus.RELEASED, IssueStatus.PAUSED, IssueStatus.DRAFT)
         for issue in issues.list_issues(conn, status=state)
     ]
+
+
+def _needs_of_hold(press: Press, hold: Hold | None) -> Iterator[str]:
+    if hold is not None:
+        yield f"Nothing is mailed: {hold}. {remedy(press)}"
 
 
 def _needs_of_issues(
