@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 REPORT_EVERY_S = 1.0
 """A process that sends reports in a turn that it takes anyway, at most so often."""
@@ -104,6 +104,33 @@ class RateMeter:
         if begin is None:
             return 0, 0.0
         return self._samples[-1][1] - begin[1], now - begin[0]
+
+
+class Reporter:
+    """Makes the reports of a process, and says when one is to be written: every second while there is something to do,
+    every twenty at rest, and soon after the last result."""
+
+    def __init__(self) -> None:
+        self._meter = RateMeter()
+        self._report = SenderReport()
+        self._written: SenderReport | None = None
+        self._written_at = float("-inf")
+        self._rests = False
+
+    def note(self, report: SenderReport, now: float, *, rests: bool) -> None:
+        """How it stands at the monotonic time `now`; the rate is filled in here. `rests`: nothing is to be done."""
+        answered = report.sent + report.deferred + report.failed + report.in_doubt + report.notices
+        self._meter.note(answered, now)
+        self._report, self._rests = report, rests
+
+    def due(self, now: float) -> SenderReport | None:
+        """The report, where it is time to write it (it counts as written then), else None."""
+        is_news = self._report != self._written
+        every_s = REPORT_EVERY_S if is_news or not self._rests else REPORT_AT_REST_EVERY_S
+        if now - self._written_at < every_s:
+            return None
+        self._written, self._written_at = self._report, now
+        return replace(self._report, rate_per_s=self._meter.rate_per_s(now))
 
 
 def times_left(left: Mapping[int, int], rate_per_s: float | None) -> dict[int, float | None]:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from newsletter.progress import (
     RateMeter,
     RelayReport,
+    Reporter,
     SenderReport,
     parse_report,
     report_as_plain,
@@ -104,3 +105,40 @@ def test_a_report_comes_back_from_json_as_it_was() -> None:
 
 def test_a_report_of_another_release_is_read_as_far_as_it_is_known() -> None:
     assert parse_report({"sent": 2, "mood": "good"}) == SenderReport(sent=2)
+
+
+def written(reporter: Reporter, seconds: range, *, sent: int | None, rests: bool) -> list[int]:
+    """The seconds at which it wrote a report; `sent` None: one more each second."""
+    found = []
+    for second in seconds:
+        reporter.note(SenderReport(sent=second if sent is None else sent), second, rests=rests)
+        if reporter.due(second) is not None:
+            found.append(second)
+    return found
+
+
+def test_a_process_that_sends_reports_every_second_and_one_that_rests_seldom() -> None:
+    reporter = Reporter()
+    assert written(reporter, range(5), sent=None, rests=False) == [0, 1, 2, 3, 4]
+    assert written(reporter, range(5, 8), sent=4, rests=False) == [5, 6, 7]
+    assert written(reporter, range(8, 50), sent=4, rests=True) == [27, 47]
+
+
+def test_the_last_results_are_reported_also_when_nothing_follows() -> None:
+    reporter = Reporter()
+    reporter.note(SenderReport(), 0.0, rests=True)
+    assert reporter.due(0.0) is not None
+    reporter.note(SenderReport(sent=3), 0.5, rests=True)
+    assert reporter.due(0.5) is None
+    last = reporter.due(1.0)
+    assert last is not None
+    assert last.sent == 3
+
+
+def test_a_report_says_the_rate() -> None:
+    reporter = Reporter()
+    for step in range(50):
+        reporter.note(SenderReport(sent=step * 10, notices=step), step / 10, rests=False)
+    report = reporter.due(4.9)
+    assert report is not None
+    assert report.rate_per_s == pytest.approx(110, rel=0.05)
