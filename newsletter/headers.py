@@ -25,6 +25,8 @@ _SAFE_IN_Q = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012
 _ADDRESS = re.compile(r"[^\s@<>()\[\],;:\"\\]+@[A-Za-z0-9.-]+")
 _PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9.-]+")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9'-]+(?: [A-Za-z0-9'-]+)*")
+_ADDRESS_LENGTH = 64 + 1 + 255
+"""RFC 5321 4.5.3.1; a longer one would make a line that no relay takes."""
 _REFUSED = ("Cc", "Cf", "Zl", "Zp", "Cs", "Co")
 
 
@@ -68,7 +70,7 @@ def mailbox_header(name: str, display: str, address: str) -> bytes:
 
 def mailbox(name: str, display: str, address: str) -> str:
     """`display <address>` as it stands in header `name`, folded before the address where one line is too short."""
-    if _PLAIN_ADDRESS.fullmatch(address):
+    if len(address) <= _ADDRESS_LENGTH and _PLAIN_ADDRESS.fullmatch(address):
         if not display:
             return address
         if len(name) + len(display) + len(address) <= _LINE - 5 and _PLAIN_NAME.fullmatch(display):
@@ -121,12 +123,12 @@ def envelope_address(address: str) -> str:
         except idna.IDNAError as error:
             raise HeaderError("a domain that is none", where="an address") from error
     whole = f"{local}@{domain}"
-    if not _ADDRESS.fullmatch(whole):
+    if len(whole) > _ADDRESS_LENGTH or not _ADDRESS.fullmatch(whole):
         checked("To", whole)
         raise HeaderError(
             "an address that cannot stand in a header",
             where="an address",
-            remedy="It must read local@domain, without spaces, quotes or brackets.",
+            remedy="It must read local@domain, in 320 characters, without spaces, quotes or brackets.",
         )
     checked("To", whole)
     return whole

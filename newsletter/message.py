@@ -137,7 +137,8 @@ class Joiner:
     def values(self, reader: Reader) -> dict[str, bytes]:
         """Each personal field, escaped and encoded for where it stands (`marks.FIELDS`); may raise HeaderError."""
         subject, generation = reader.subscription, reader.generation
-        address, since = reader.address, reader.since
+        name, address, since = reader.name or "", reader.address, reader.since
+        to = mailbox("To", name, address).encode()  # first: it refuses what cannot be encoded
         leave = self.leave_token(subject, generation)
         leave_end = leave + SOFT_BREAK
         change_end = self.change_token(subject, generation) + SOFT_BREAK
@@ -148,9 +149,8 @@ class Joiner:
         html_address = text_address = encoded_value(address)
         if "&" in address or "'" in address:
             html_address = encoded_value(escape(address))
-        name = reader.name or ""
         return {
-            "to": mailbox("To", reader.name or "", address).encode(),
+            "to": to,
             "message_id": self.message_id(reader.subscriber),
             "list_unsubscribe": self.leave_url + leave,
             "html.address": html_address,
