@@ -14,6 +14,8 @@ from dateline.actions.signing import list_key_faults
 from dateline.config import Loaded
 from dateline.press import Press
 from dateline.templating import template_folders
+from newsletter.trial import newsletter_faults, notice_faults
+from newsletter.words import furnished_languages
 from posts.database import integrity_faults, reading
 from posts.errors import StoreError
 from posts.source_states import list_faults
@@ -85,17 +87,46 @@ def _newsletter(
             where = loaded.places.nearest("newsletters", index, "subject")
             what = f"newsletters.subject is no template: {error.message}."
             yield Found(part="config", where=where, what=what)
-    names = press.templates.list_templates()
-    if not any(name.startswith(f"mail/{template}.") for name in names):
+    if not _has_template(press, template):
         where = loaded.places.nearest("newsletters", index, "template")
         what = f"newsletters.template is not there: mail/{template}.*"
         yield Found(part="config", where=where, what=what)
 
 
+def _has_template(press: Press, template: str) -> bool:
+    names = press.templates.list_templates()
+    return any(name.startswith(f"mail/{template}.") for name in names)
+
+
 def _templates(press: Press) -> Iterator[Found]:
-    """Compiles every template, the operator's and ours; a name that nothing defines shows only when it is used."""
+    """Compiles every template, the operator's and ours, and tries those of mails."""
     own = press.config.site.templates
     folders = template_folders(press.path(own) if own else None)
+    seen: set[str] = set()
+    for fault in [*_uncompiled(press, folders), *_untried(press, folders)]:
+        if fault.where not in seen:
+            seen.add(fault.where)
+            yield fault
+
+
+def _untried(press: Press, folders: list[Path]) -> Iterator[Found]:
+    """Mails of made-up posts for each newsletter, in each language: what a template does shows only then."""
+    config = press.config
+    common = (config.site, config.web.url, config.mail, press.templates, furnished_languages())
+    faults = [
+        error
+        for newsletter in config.newsletters
+        if _has_template(press, newsletter.template)
+        for error in newsletter_faults(newsletter, *common)
+    ]
+    for error in [*faults, *notice_faults(*common)]:
+        name, _, line = error.where.rpartition(":") if error.where[-1:].isdigit() else ("", "", "")
+        where = f"{_place(folders, name)}:{line}" if name else str(_place(folders, error.where))
+        what = f"{error.what.rstrip('.')}. {error.remedy}".rstrip()
+        yield Found(part="templates", where=where, what=what)
+
+
+def _uncompiled(press: Press, folders: list[Path]) -> Iterator[Found]:
     for name in press.templates.list_templates(filter_func=_is_template):
         try:
             press.templates.get_template(name)

@@ -189,3 +189,38 @@ def _short_key() -> bytes:
         serialization.PrivateFormat.TraditionalOpenSSL,
         serialization.NoEncryption(),
     )
+
+
+OWN = '{{ days }}{% if not web %}<a href="{{ reader.unsubscribe_url }}">Leave</a>{% endif %}\n'
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "line", "reason"),
+    [
+        pytest.param(
+            "digest.html.j2",
+            OWN + "{% if reader.name == 'Ana' %}x{% endif %}",
+            ":2",
+            "can only be printed",
+            id="logic by reader",
+        ),
+        pytest.param("digest.html.j2", OWN + "{{ 1 // 0 }}", ":2", "ZeroDivision", id="raises"),
+        pytest.param("digest.html.j2", "\n", "", "renders nothing", id="nothing"),
+        pytest.param("digest.txt.j2", "{{ days }}", "", "link to unsubscribe", id="no way out"),
+        pytest.param("notice_confirm.txt.j2", "\n", "", "the link that", id="an empty notice"),
+        pytest.param("article.html.j2", "\n{{ nobody }}", ":2", "undefined", id="an article"),
+    ],
+)
+def test_a_template_that_would_make_no_mail_is_named_before_an_issue_is_due(
+    folder: Path, name: str, text: str, line: str, reason: str
+) -> None:
+    (folder / "mine/mail" / name).write_text(text, "utf-8")
+    [fault] = _faults(folder)
+    assert fault.startswith(f"{folder}/mine/mail/{name}{line}: ")
+    assert reason in fault
+
+
+def test_a_template_that_decides_by_language_and_posts_is_no_fault(folder: Path) -> None:
+    text = OWN + "{% if language == 'es' and digest.stories|length > 3 %}Hola{% endif %}"
+    (folder / "mine/mail/digest.html.j2").write_text(text, "utf-8")
+    assert _checked(folder).exit_code == 0
