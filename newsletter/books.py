@@ -14,7 +14,8 @@ from posts.errors import NotFound
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Books:
-    """How many recipients of an issue are in each state; `excluded` by reason."""
+    """How many recipients of an issue are in each state; `excluded` by reason, `failures` (all who failed) by class of
+    code: "5.1" of an enhanced code, else the reply's code ("550"), else "none"."""
 
     recipients: int = 0
     sent: int = 0
@@ -24,6 +25,7 @@ class Books:
     failed: int = 0
     excluded: Mapping[str, int] = field(default_factory=dict)
     in_doubt: int = 0
+    failures: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def excluded_total(self) -> int:
@@ -113,6 +115,15 @@ def has_only_totals(conn: sa.Connection, issue_id: int) -> bool:
     return bool(conn.execute(query.with_for_update()).scalar_one_or_none())
 
 
+_CODE_CLASS = sa.case(
+    (
+        deliveries.c.reply.like("5._.%") | deliveries.c.reply.like("4._.%"),
+        sa.func.substr(deliveries.c.reply, 1, 3),
+    ),
+    else_=sa.func.coalesce(sa.cast(deliveries.c.code, sa.Text), "none"),
+)
+
+
 def _count_all(ids: list[int]) -> sa.CompoundSelect[int, str, str, int, int, int]:
     """Rows of issue, what, reason, amount, and for what "rows": how many have no result, how many were sent.
 
@@ -154,7 +165,10 @@ def _count_all(ids: list[int]) -> sa.CompoundSelect[int, str, str, int, int, int
         sa.select(
             deliveries.c.issue,
             deliveries.c.state,
-            sa.case((deliveries.c.state == "excluded", deliveries.c.reason)).label("why"),
+            sa.case(
+                (deliveries.c.state == "excluded", deliveries.c.reason),
+                (deliveries.c.state == "failed", _CODE_CLASS),
+            ).label("why"),
             sa.func.count(),
             nothing,
             nothing,
@@ -174,11 +188,8 @@ def _balanced(counts: Mapping[tuple[str, str | None], int]) -> Books:
         for (what, _), amount in counts.items()
         if what.startswith("issue ")
     )
-    excluded = {
-        reason or "unknown": amount
-        for (what, reason), amount in counts.items()
-        if what == "excluded"
-    }
+    excluded = _by_reason(counts, "excluded")
+    failures = _by_reason(counts, "failed")
     unsent, deferred = counts.get(("queued", None), 0), counts.get(("deferred", None), 0)
     leased = counts.get(("leased", None), 0) if status == "released" else 0
     if status == "cancelled" and unsent + deferred:
@@ -190,10 +201,17 @@ def _balanced(counts: Mapping[tuple[str, str | None], int]) -> Books:
         queued=unsent - leased,
         leased=leased,
         deferred=deferred,
-        failed=counts.get(("failed", None), 0),
+        failed=sum(failures.values()),
         excluded=excluded,
         in_doubt=counts.get(("in doubt", None), 0),
+        failures=failures,
     )
+
+
+def _by_reason(counts: Mapping[tuple[str, str | None], int], state: str) -> dict[str, int]:
+    return {
+        reason or "unknown": amount for (what, reason), amount in counts.items() if what == state
+    }
 
 
 def list_open_books(

@@ -16,10 +16,18 @@ Record = dict[str, Any]  # printed as it is: a table or JSON
 """One issue with its books, flat, as `--json` prints it (DESIGN.md 6)."""
 
 
-def list_records(press: Press, *, newsletter: str | None = None) -> list[Record]:
-    """All issues, newest first."""
+def list_records(
+    press: Press, *, newsletter: str | None = None, limit: int | None = None
+) -> list[Record]:
+    """The newest issues, newest first. Counting a million deliveries takes a third of a second for each issue."""
     with reading(press.engine) as conn:
-        return _records(conn, issues.list_issues(conn, newsletter=newsletter))
+        return _records(conn, issues.list_issues(conn, newsletter=newsletter, limit=limit))
+
+
+def count_issues(press: Press, *, newsletter: str | None = None) -> int:
+    """How many issues there are."""
+    with reading(press.engine) as conn:
+        return issues.count_issues(conn, newsletter)
 
 
 def get_record(press: Press, issue_id: int) -> Record:
@@ -80,5 +88,6 @@ def _record(issue: Issue, posts: int, books: Books) -> Record:
         "excluded_by": dict(books.excluded),
         "in_doubt": books.in_doubt,
         "waiting": books.queued + books.leased + books.deferred,
+        "only_totals": issue.has_only_totals,
         "not_sent": books.failed + books.excluded_total + books.in_doubt,
     }

@@ -170,6 +170,7 @@ def cancel(press: Press, issue_id: int) -> Issue:
             issue_id,
             IssueStatus.CANCELLED,
             old=(IssueStatus.RELEASED, IssueStatus.PAUSED, IssueStatus.CANCELLED),
+            finished=now,
         )
         if not done:
             raise Refused(

@@ -8,6 +8,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from pathlib import Path
@@ -59,6 +60,11 @@ def opened(config_path: Path, *, migrate: bool = True) -> Press:
 
 def print_json(value: object) -> None:
     """JSON on standard output; datetimes as ISO 8601, lengths of time in seconds."""
+    click.echo(json_text(value))
+
+
+def json_text(value: object) -> str:
+    """A value as `print_json` prints it."""
 
     def plain(item: object) -> object:
         if isinstance(item, datetime):
@@ -71,9 +77,11 @@ def print_json(value: object) -> None:
             return item.value
         if isinstance(item, set | frozenset):
             return sorted(item)
+        if is_dataclass(item) and not isinstance(item, type):
+            return asdict(item)
         raise TypeError(f"{type(item).__name__} is not JSON")
 
-    click.echo(json.dumps(value, default=plain, ensure_ascii=False, indent=2))
+    return json.dumps(value, default=plain, ensure_ascii=False, indent=2)
 
 
 def print_table(

@@ -1,7 +1,10 @@
 """`dateline issues`: composing, looking at, releasing and stopping issues."""
 
+from collections.abc import Iterable
+from dataclasses import asdict, fields
 from datetime import datetime, time, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -9,6 +12,7 @@ from dateline.cli.frame import (
     config_option,
     confirm_typed,
     json_option,
+    json_text,
     local_time,
     maildir_hint,
     opened,
@@ -18,6 +22,13 @@ from dateline.cli.frame import (
     who_sends,
 )
 from dateline.press import Press
+
+if TYPE_CHECKING:
+    from dateline.actions.books import Report
+    from newsletter.books import Doubt
+
+_NAMED = 100
+"""So many who were in doubt a report names unasked."""
 
 number = click.argument("issue_id", metavar="N", type=int)
 
@@ -29,16 +40,25 @@ def issues() -> None:
 
 @issues.command("list")
 @click.option("--newsletter", help="Only those of this newsletter.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=30,
+    show_default=True,
+    help="At most so many: the newest.",
+)
 @config_option
 @json_option
-def list_(newsletter: str | None, config_path: Path, as_json: bool) -> None:
-    """All issues, newest first, with their books."""
-    from dateline.actions.issues import list_records
+def list_(newsletter: str | None, limit: int, config_path: Path, as_json: bool) -> None:
+    """The newest issues with their books, newest first."""
+    from dateline.actions.issues import count_issues, list_records
 
     press = opened(config_path)
-    records = list_records(press, newsletter=newsletter)
+    records = list_records(press, newsletter=newsletter, limit=limit)
+    more = count_issues(press, newsletter=newsletter) - len(records)
     if as_json:
         print_json(records)
+        _tell_more(more, "issues list")
         return
     if not records:
         click.echo(f"No issues yet. `{press.program} issues compose NEWSLETTER` makes one now.")
@@ -72,6 +92,7 @@ def list_(newsletter: str | None, config_path: Path, as_json: bool) -> None:
             for record in records
         ],
     )
+    _tell_more(more, "issues list")
 
 
 @issues.command()
@@ -93,6 +114,7 @@ def show(issue_id: int, config_path: Path, as_json: bool) -> None:
     record["finished"] = local_time(press, record["finished"])
     for reason, count in record.pop("excluded_by").items():
         record[f"excluded ({reason})"] = count
+    record["deliveries"] = "only totals are kept" if record.pop("only_totals") else ""
     print_record({key: value for key, value in record.items() if value not in (None, "")})
     for title in titles:
         click.echo(f"  {title}")
@@ -267,6 +289,9 @@ def release(issue_id: int, yes: bool, config_path: Path, as_json: bool) -> None:
         click.echo(
             f"Issue {issue_id} ({made.issue.name}) is released: {_count(made.recipients, 'recipient')}{out}, {_count(made.editions, 'edition')}."
         )
+        if made.recipients == made.excluded:
+            click.echo("Nobody is to be mailed: the issue is done.")
+            return
         click.echo(who_sends(press))
     maildir_hint(press)
 
@@ -332,26 +357,23 @@ def retry(issue_id: int, failed: bool, config_path: Path) -> None:
 
 @issues.command()
 @number
-@click.option(
-    "--resend/--sent", "resend", default=None, help="Send them again, or take them as sent."
-)
-@click.option("--address", "addresses", multiple=True, help="Only this one; may be repeated.")
+@click.argument("addresses", nargs=-1, metavar="[ADDRESS]...")
+@click.option("--resend", "how", flag_value="resend", help="Send them again.")
+@click.option("--sent", "how", flag_value="sent", help="Take them as sent.")
 @config_option
-def resolve(
-    issue_id: int, resend: bool | None, addresses: tuple[str, ...], config_path: Path
-) -> None:
-    """Settle deliveries in doubt: send them again, or take them as sent."""
+def resolve(issue_id: int, addresses: tuple[str, ...], how: str | None, config_path: Path) -> None:
+    """Settle deliveries in doubt, all of the issue or those to ADDRESS: send them again, or take them as sent."""
     from dateline.actions.books import resolve as resolve_doubts
 
-    if resend is None:
+    if how is None:
         raise click.UsageError("Say what becomes of them: --resend or --sent.")
     press = opened(config_path)
-    count = resolve_doubts(press, issue_id, resend, addresses)
+    count = resolve_doubts(press, issue_id, how == "resend", addresses)
     if not count:
         click.echo(f"Nothing of issue {issue_id} is in doubt; nothing changed.")
         return
     what = "1 delivery in doubt is" if count == 1 else f"{count} deliveries in doubt are"
-    if not resend:
+    if how == "sent":
         click.echo(f"{what} taken as sent.")
         return
     click.echo(f"{what} offered again. {who_sends(press)}")
@@ -360,18 +382,18 @@ def resolve(
 
 @issues.command()
 @number
+@click.option("--all", "every", is_flag=True, help="Name all that were in doubt, however many.")
 @config_option
 @json_option
-def report(issue_id: int, config_path: Path, as_json: bool) -> None:
+def report(issue_id: int, every: bool, config_path: Path, as_json: bool) -> None:
     """What became of an issue: its books, refusals by code, deliveries in doubt."""
-    from dataclasses import asdict
-
+    from dateline.actions.books import list_all_doubts
     from dateline.actions.books import report as report_issue
 
     press = opened(config_path)
-    made = report_issue(press, issue_id)
+    made = report_issue(press, issue_id, limit=_NAMED)
     if as_json:
-        print_json(asdict(made))
+        _print_report_json(made, list_all_doubts(press, issue_id) if every else made.doubts)
         return
     books = made.books
     print_record(
@@ -386,20 +408,44 @@ def report(issue_id: int, config_path: Path, as_json: bool) -> None:
             **{f"excluded ({reason})": count for reason, count in books.excluded.items()},
         }
     )
+    if made.only_totals:
+        click.echo("Only totals are kept of this issue; [privacy] keep_deliveries says how long.")
     if made.errors:
         print_table(
             ("Code", "State", "How many", "Example", "What to do"),
             [(e.code, e.state, e.amount, e.example, e.advice) for e in made.errors],
         )
-    for doubt in made.doubts:
+    for doubt in list_all_doubts(press, issue_id) if every else made.doubts:
         who = doubt.address or f"subscriber {doubt.subscriber} (erased)"
         when = local_time(press, doubt.at)
         became = f"was in doubt, then {doubt.settled}" if doubt.settled else "is in doubt"
         click.echo(f"{who} {became} ({doubt.why}, {when}).")
+    left = made.doubts_total - len(made.doubts)
+    if left and not every:
+        click.echo(f"And {left} more in doubt: `issues report {issue_id} --all` names each.")
     for before, line, after in made.sealed_anew:
         click.echo(
             f"Sealed anew for the withdrawal in journal line {line}: {before[:12]} became {after[:12]}."
         )
+
+
+def _print_report_json(made: "Report", doubts: Iterable["Doubt"]) -> None:
+    """The report as one JSON object; its doubts come one by one, since they may be many."""
+    head = {
+        field.name: getattr(made, field.name) for field in fields(made) if field.name != "doubts"
+    }
+    click.echo(json_text({**head, "books": asdict(made.books)})[:-2] + ',\n  "doubts": [', nl=False)
+    between = "\n    "
+    for doubt in doubts:
+        click.echo(between + json_text(asdict(doubt)).replace("\n", "\n    "), nl=False)
+        between = ",\n    "
+    click.echo("\n  ]\n}")
+
+
+def _tell_more(more: int, command: str) -> None:
+    """On standard error: that a list was cut, and how to get the rest."""
+    if more > 0:
+        click.echo(f"And {more} older: `{command} --limit N` shows more.", err=True)
 
 
 def _confirm(question: str, word: str, *, yes: bool) -> None:
