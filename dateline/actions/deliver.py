@@ -22,6 +22,7 @@ from dateline.actions.holding import note, note_after, refuse_held, watching
 from dateline.actions.noting import NotingFlusher
 from dateline.actions.relay import build_transport, rate_of, refuse_dead_links, refuse_open_talk
 from dateline.actions.release import reseal
+from dateline.actions.signing import load_signing_keys
 from dateline.deliver_lock import DeliverLock
 from dateline.press import Press
 from newsletter.books import count_open
@@ -134,6 +135,7 @@ def run_daemon(press: Press) -> None:
                 refuse_dead_links(press)
                 refuse_open_talk(press)
                 refuse_held(press)
+                load_signing_keys(press)  # refuses where mail could not be signed
             except Refused as refusal:
                 # pages and feeds go on; what is due waits until the setting is mended and the daemon restarted, or
                 # until the database is adopted
@@ -250,6 +252,7 @@ def _send(
                 web_url=press.config.web.url,
                 from_domain=domain_of(mail.from_),
                 zone=press.config.site.zone,
+                signing_keys=load_signing_keys(press),
             ),
             owner=f"{os.uname().nodename}:{os.getpid()}:{secrets.token_hex(4)}",
             clock=press.clock,

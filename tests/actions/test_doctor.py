@@ -9,6 +9,7 @@ import dkim
 import pytest
 from click.testing import CliRunner, Result
 
+from dateline.actions.deliver import deliver
 from dateline.actions.release import send_test
 from dateline.actions.sign_up import send_notice
 from dateline.actions.signing import load_signing_keys
@@ -71,6 +72,32 @@ def test_a_new_key_is_its_owners_alone_and_signs_what_its_record_verifies(press:
     answers = {f"{name}.": record["value"].encode() for name, record in records.items()}
     whole = dkim.DKIM(body["body"])
     assert whole.verify(idx=1, dnsfunc=lambda name, timeout=5: answers[name.decode()])
+
+
+def test_what_readers_get_is_signed_by_every_key(press: Press) -> None:
+    rsa, ed25519 = made(press.folder), made(press.folder, "--ed25519")
+    signing = configured(press, rsa["config"], ed25519["config"])
+    readers(signing, "ana", "o'brien")
+    a_post(signing, "ferry")
+    a_released_issue(signing)
+    assert deliver(signing).sent == 2
+    mails = [path.read_bytes() for path in (signing.var / "outbox" / "new").iterdir()]
+    assert len(mails) == 2
+    for mail in mails:
+        wire = mail if b"\r\n" in mail else mail.replace(b"\n", b"\r\n")
+        whole = wire[wire.index(b"DKIM-Signature:") :]
+        assert verdicts(whole, load_signing_keys(signing)) == [True, True]
+
+
+def test_nothing_is_sent_while_a_key_cannot_be_used(press: Press) -> None:
+    signing = configured(press, made(press.folder)["config"])
+    readers(signing, "ana")
+    a_post(signing, "ferry")
+    a_released_issue(signing)
+    (signing.var / "dkim-s1.pem").unlink()
+    with pytest.raises(Refused, match="mail cannot be signed"):
+        deliver(signing)
+    assert not list(signing.var.glob("outbox/new/*"))
 
 
 def test_a_notice_to_a_reader_is_signed_when_it_is_written(press: Press) -> None:
