@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from newsletter.ledger import InDoubt
 from newsletter.notices import is_open
-from newsletter.tables import batches, deliveries, issues, notices
+from newsletter.tables import batches, issues, notices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,25 +48,6 @@ def list_sending_issues(conn: sa.Connection, ended_since: datetime) -> list[Send
         .order_by(issues.c.id)
     )
     return [SendingIssue(**row._mapping) for row in rows]
-
-
-def count_failures(conn: sa.Connection, issue_ids: Collection[int]) -> dict[int, dict[str, int]]:
-    """The failed deliveries of issues by class of code: "5.1" of an enhanced code, else the reply's code ("550"),
-    else "none"."""
-    has_enhanced = deliveries.c.reply.like("5._.%") | deliveries.c.reply.like("4._.%")
-    code_class = sa.case(
-        (has_enhanced, sa.func.substr(deliveries.c.reply, 1, 3)),
-        else_=sa.func.coalesce(sa.cast(deliveries.c.code, sa.Text), "none"),
-    ).label("code_class")
-    rows = conn.execute(
-        sa.select(deliveries.c.issue, code_class, sa.func.count().label("amount"))
-        .where(deliveries.c.issue.in_(list(issue_ids)), deliveries.c.state == "failed")
-        .group_by(deliveries.c.issue, sa.text("code_class"))
-    )
-    found: dict[int, dict[str, int]] = {}
-    for row in rows:
-        found.setdefault(row.issue, {})[row.code_class] = row.amount
-    return found
 
 
 def list_next_retries(

@@ -4,9 +4,8 @@ The terminal, the JSON, the event stream, the metrics and `status` all show thes
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from types import MappingProxyType
 
 import sqlalchemy as sa
 
@@ -15,7 +14,6 @@ from dateline.press import Press
 from newsletter.books import Books, list_books
 from newsletter.overview import (
     SendingIssue,
-    count_failures,
     count_open_notices,
     find_oldest_notice,
     list_next_retries,
@@ -34,7 +32,7 @@ SHOWN_AFTER_END = timedelta(days=1)
 class IssueFigures:
     """Where an issue stands. `rate_per_s` is its share of the rate, `time_left_s` counts whom is queued or leased;
     both are None where nothing was measured, where the issue is paused, and at its end. `next_retry`: when the first
-    of those who were put off is tried again; `failures`: the failed by class of code."""
+    of those who were put off is tried again."""
 
     issue: int
     name: str
@@ -43,7 +41,6 @@ class IssueFigures:
     released: datetime
     finished: datetime | None
     books: Books
-    failures: Mapping[str, int] = field(default_factory=dict)
     rate_per_s: float | None = None
     time_left_s: float | None = None
     next_retry: datetime | None = None
@@ -94,7 +91,7 @@ class FiguresReader:
 
     def __init__(self, press: Press) -> None:
         self._press = press
-        self._done: dict[tuple[int, datetime | None], tuple[Books, Mapping[str, int]]] = {}
+        self._done: dict[tuple[int, datetime | None], Books] = {}
 
     def read(self) -> Figures:
         """The figures now. Books cost a quarter of a second for a million deliveries: ask no more often than needed
@@ -102,29 +99,21 @@ class FiguresReader:
         now = self._press.clock()
         with reading(self._press.engine) as conn:
             found = list_sending_issues(conn, now - SHOWN_AFTER_END)
-            books, failures = self._read_books(conn, found)
-            return build_figures(conn, self._press, found, books, now, failures)
+            books = self._read_books(conn, found)
+            return build_figures(conn, self._press, found, books, now)
 
-    def _read_books(
-        self, conn: sa.Connection, found: Collection[SendingIssue]
-    ) -> tuple[dict[int, Books], dict[int, Mapping[str, int]]]:
-        """What is done changes only by being released again."""
-        known = {one.issue: self._done.get((one.issue, one.finished)) for one in found}
-        unknown = [issue for issue, kept in known.items() if kept is None]
-        books = list_books(conn, unknown) if unknown else {}
-        failed = [issue for issue, one in books.items() if one.failed]
-        failures: dict[int, Mapping[str, int]] = dict(
-            count_failures(conn, failed) if failed else {}
-        )
-        for issue, kept in known.items():
-            if kept is not None:
-                books[issue], failures[issue] = kept
-        self._done = {
-            (one.issue, one.finished): (books[one.issue], failures.get(one.issue, {}))
+    def _read_books(self, conn: sa.Connection, found: Collection[SendingIssue]) -> dict[int, Books]:
+        """What is done changes only by being released again, and ends anew then."""
+        books = {
+            one.issue: self._done[one.issue, one.finished]
             for one in found
-            if one.status == "done"
+            if (one.issue, one.finished) in self._done
         }
-        return books, failures
+        unknown = [one.issue for one in found if one.issue not in books]
+        books |= list_books(conn, unknown) if unknown else {}
+        ended = [one for one in found if one.status == "done"]
+        self._done = {(one.issue, one.finished): books[one.issue] for one in ended}
+        return books
 
 
 def build_figures(
@@ -133,7 +122,6 @@ def build_figures(
     found: Iterable[SendingIssue],
     books: Mapping[int, Books],
     now: datetime,
-    failures: Mapping[int, Mapping[str, int]] = MappingProxyType({}),
 ) -> Figures:
     """The figures of issues whose books were read in the same transaction."""
     issues = tuple(found)
@@ -164,7 +152,6 @@ def build_figures(
                 released=one.released,
                 finished=one.finished,
                 books=books[one.issue],
-                failures=failures.get(one.issue, {}),
                 rate_per_s=share if one.issue in waiting else None,
                 time_left_s=times.get(one.issue),
                 next_retry=retries.get(one.issue),
@@ -240,7 +227,7 @@ def _issue_as_plain(one: IssueFigures) -> dict[str, object]:
         "failed": books.failed,
         "excluded": books.excluded_total,
         "in_doubt": books.in_doubt,
-        "failures": dict(one.failures),
+        "failures": dict(books.failures),
         "rate_per_s": _rounded(one.rate_per_s),
         "time_left_s": _rounded(one.time_left_s),
         "next_retry": one.next_retry.isoformat() if one.next_retry else None,

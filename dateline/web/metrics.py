@@ -60,7 +60,7 @@ def _failed(figures: Figures) -> Metric:
         labels=("newsletter", "issue", "code_class"),
     )
     for one in figures.issues:
-        for code_class, amount in sorted(one.failures.items()):
+        for code_class, amount in sorted(one.books.failures.items()):
             family.add_metric((one.newsletter, str(one.issue), code_class), amount)
     return family
 

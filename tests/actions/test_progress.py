@@ -123,7 +123,7 @@ def test_who_is_put_off_is_shown_with_the_next_try(
     deliver(press)
     (one,) = FiguresReader(press).read().issues
     assert (one.issue, one.books.sent, one.books.deferred, one.left) == (issue, 4, 1, 0)
-    assert one.failures == {"5.1": 1}
+    assert one.books.failures == {"5.1": 1}
     assert one.next_retry is not None
     assert 240 < (one.next_retry - clock.now).total_seconds() < 360
 

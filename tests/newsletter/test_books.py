@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -111,6 +112,28 @@ def test_of_a_paused_issue_the_rest_is_queued(engine: sa.Engine) -> None:
     set_status(engine, issue, "paused")
     with reading(engine) as conn:
         assert (books(conn, issue).leased, books(conn, issue).queued) == (0, 4)
+
+
+@pytest.mark.parametrize(
+    ("code", "reply", "code_class"),
+    [
+        pytest.param(550, "5.1.1 nobody here", "5.1", id="enhanced"),
+        pytest.param(450, "4.2.2 full, refused for too long", "4.2", id="given up"),
+        pytest.param(550, "no such user", "550", id="plain"),
+        pytest.param(554, "5xx policy", "554", id="not quite enhanced"),
+        pytest.param(None, None, "none", id="never answered"),
+    ],
+)
+def test_failures_are_counted_by_class_of_code(
+    engine: sa.Engine, code: int | None, reply: str | None, code_class: str
+) -> None:
+    issue = a_released_issue(engine, 3)
+    _set(engine, issue, {1: "failed", 2: "failed"})
+    with writing(engine) as conn:
+        conn.execute(deliveries.update().values(code=code, reply=reply))
+    with reading(engine) as conn:
+        found = books(conn, issue)
+    assert (found.failed, found.failures) == (2, {code_class: 2})
 
 
 def test_failed_deliveries_get_a_new_start_and_a_done_issue_is_released_again(
