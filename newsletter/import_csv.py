@@ -2,6 +2,7 @@
 
 import csv
 import re
+from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -102,7 +103,7 @@ def find_layout(text: str, encoding: str) -> Layout:
 
 def parse_rows(text: str, layout: Layout) -> Iterator[ImportRow | RefusedRow]:
     """Each row of the file, in order, with its line; empty lines are skipped. A second row of an address is refused."""
-    seen: dict[str, int] = {}
+    first_lines = _FirstLines(text.count("\n") + 1)
     rows = _rows(text, layout.delimiter)
     if layout.has_header:
         next(rows, None)
@@ -112,10 +113,35 @@ def parse_rows(text: str, layout: Layout) -> Iterator[ImportRow | RefusedRow]:
             continue
         row = _parse_row(line, cells, layout.columns)
         if isinstance(row, ImportRow):
-            first = seen.setdefault(row.address.key, line)
+            first = first_lines.note(row.address.key, line)
             if first != line:
                 row = RefusedRow(line, f"has the address of line {first} again")
         yield row
+
+
+class _FirstLines:
+    """The line that each address was first met on, in 24 bytes an address: a dictionary of a million takes 150 MB.
+
+    Addresses are told apart by Python's own 64-bit hash: of a million, two are alike once in thirty million imports.
+    """
+
+    def __init__(self, most: int) -> None:
+        size = 1 << (2 * most).bit_length()
+        self._mask = size - 1
+        self._hashes = array("q", bytes(8 * size))
+        self._lines = array("I", bytes(4 * size))
+
+    def note(self, key: str, line: int) -> int:
+        """The line that `key` was first met on: `line` where it is new."""
+        hashes, mask, wanted = self._hashes, self._mask, hash(key) or 1
+        place = wanted & mask
+        while found := hashes[place]:
+            if found == wanted:
+                return self._lines[place]
+            place = (place + 1) & mask
+        hashes[place] = wanted
+        self._lines[place] = line
+        return line
 
 
 def unguarded(cell: str) -> str:
@@ -168,27 +194,54 @@ def _rows(text: str, delimiter: str | None) -> Iterator[tuple[int, list[str] | N
 
     Line by line, so that one stray quotation mark costs one row and not the rest of the file.
     """
-    lines = text.split(
-        "\n"
-    )  # not splitlines: it would count form feeds and U+2028 inside cells as lines
-    at = 0
-    while at < len(lines):
-        number, line = at + 1, lines[at].rstrip("\r")
-        at += 1
+    lines = _Lines(text)
+    while (line := lines.next()) is not None:
+        number = lines.number
         if not line.strip():
             continue
         if '"' not in line:
             yield number, line.split(delimiter) if delimiter else [line]
             continue
-        end = at
-        while line.count('"') % 2 and end < min(len(lines), at + _QUOTED_LINES):
-            line += "\n" + lines[end].rstrip("\r")
-            end += 1
+        mark = lines.mark()
+        while line.count('"') % 2 and lines.number < number + _QUOTED_LINES:
+            more = lines.next()
+            if more is None:
+                break
+            line += "\n" + more
         if line.count('"') % 2:
+            lines.back_to(mark)
             yield number, None
             continue
-        at = end
         yield number, _cells(line, delimiter)
+
+
+class _Lines:
+    """A text line by line, with a way back; a list of a million lines takes 80 MB. Not `splitlines`: it would count
+    form feeds and U+2028 inside cells as ends of lines."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._at = 0
+        self.number = 0
+
+    def next(self) -> str | None:
+        """The next line without its end, or None."""
+        if self._at > len(self._text):
+            return None
+        end = self._text.find("\n", self._at)
+        end = len(self._text) if end < 0 else end
+        line = self._text[self._at : end].rstrip("\r")
+        self._at = end + 1
+        self.number += 1
+        return line
+
+    def mark(self) -> tuple[int, int]:
+        """Where it stands."""
+        return self._at, self.number
+
+    def back_to(self, mark: tuple[int, int]) -> None:
+        """Goes back to a mark."""
+        self._at, self.number = mark
 
 
 def _cells(line: str, delimiter: str | None) -> list[str]:

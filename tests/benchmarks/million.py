@@ -14,12 +14,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy import event
 
+from dateline.actions.clean_up import clean_up
 from dateline.actions.compose import compose
 from dateline.actions.migrate import migrate_database
 from dateline.actions.poll import poll
@@ -349,6 +350,21 @@ def _reseal(folder: Path, readers: int) -> str:
     return f"transaction {longest():.2f} s, {made.editions} editions anew"
 
 
+def _clean_up(folder: Path, readers: int) -> str:
+    """The issue ended a hundred days ago: its rows give way to totals."""
+    press = _press(folder)
+    ended = datetime.now(UTC) - timedelta(days=100)
+    with writing(press.engine) as conn:
+        conn.execute(
+            sa.update(deliveries).where(deliveries.c.state == "in doubt").values(state="sent")
+        )
+        conn.execute(sa.update(issue_table).values(finished=ended))
+    longest = _longest_transaction(press.engine)
+    began = time.perf_counter()
+    gone = clean_up(press).deliveries
+    return f"act {time.perf_counter() - began:.2f} s, longest transaction {longest():.2f} s, {gone:,} rows"
+
+
 def _import(folder: Path, readers: int) -> str:
     from dateline.cli.main import run_command
 
@@ -388,6 +404,7 @@ STEPS: dict[str, Callable[[Path, int], str]] = {
     "retry": _verb("issues", "retry", "ISSUE", "--failed"),
     "explain": _verb("explain", "reader17@example.net"),
     "cancel": _verb("issues", "cancel", "ISSUE", "--yes"),
+    "clean up": _clean_up,
     "import": _import,
 }
 """In this order: each goes on where the one before it left off."""

@@ -104,3 +104,10 @@ def test_a_guarded_cell_is_no_formula_and_comes_back(cell: str) -> None:
     assert guarded(cell)[:1] not in tuple("=+-@\t\r")
     if not cell.startswith("'"):
         assert unguarded(guarded(cell)) == cell
+
+
+def test_a_repeated_address_names_the_line_of_the_first_however_far_back() -> None:
+    body = "".join(f"reader{n}@x.org\n" for n in range(5_000)) + "READER17@x.org\n"
+    rows = read(body.encode())
+    assert rows[-1] == RefusedRow(5_001, "has the address of line 18 again")
+    assert all(isinstance(row, ImportRow) for row in rows[:-1])
