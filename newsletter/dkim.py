@@ -233,7 +233,7 @@ def _compiled_head(signed: Iterable[Sequence[Item]]) -> _Head:
         if holes:
             whole = relaxed_field(_joined(items, dict.fromkeys(holes, b"\0")))
             start, _, end = whole.partition(b"\0")
-            name = holes[0] if len(holes) == 1 and whole.count(b"\0") == 1 else ""
+            name = holes[0] if whole.count(b"\0") == 1 else ""
             personal.append((len(pieces), _PersonalField(tuple(items), start, name, end)))
             pieces.append(b"")
         else:

@@ -170,6 +170,58 @@ def test_what_is_prepared_is_what_the_whole_message_gives_and_verifies(
 
 
 @pytest.mark.parametrize(
+    ("items", "values"),
+    [
+        pytest.param(
+            (b"\r\n\r\nx\r\n", "text.since", b"\r\nx\r\n"),
+            {"text.since": b"a "},
+            id="a space before a line end that is everybody's",
+        ),
+        pytest.param(
+            (b"\r\n\r\nx\r\n", "text.since", b" x\r\n"),
+            {"text.since": b"a "},
+            id="a space on either side of a joint",
+        ),
+        pytest.param(
+            (b"\r\n\r\nx\r\n", "text.since", "text.address", b"x\r\n"),
+            {"text.since": b"\r\n", "text.address": b" \r\n"},
+            id="two fields beside each other",
+        ),
+        pytest.param(
+            (b"\r\n\r\n", "text.since"), {"text.since": b"\r\n"}, id="a field alone, and empty"
+        ),
+        pytest.param(
+            (b"\r\nSubject: a ", "text.since", b"\r\n\r\nx\r\n"),
+            {"text.since": b""},
+            id="a header whose field is empty",
+        ),
+        pytest.param(
+            (b"\r\nSubject: ", "text.since", b" and ", "text.address", b"\r\n\r\nx\r\n"),
+            {"text.since": b"a ", "text.address": b"b"},
+            id="a header with two fields",
+        ),
+    ],
+)
+def test_joints_at_odd_places_give_the_canonical_form_of_the_whole(
+    items: tuple[bytes | str, ...], values: dict[str, bytes]
+) -> None:
+    first, *others = items
+    assert isinstance(first, bytes)
+    edition = of_items(b"From: a@news.riverline.example" + first, *others)
+    whole = join(edition, values)
+    message = compiled(edition, both_keys()).sign(values) + whole
+    assert message == sign_message(whole, both_keys(), DATE)
+    assert verdicts(message, both_keys()) == [True, True]
+
+
+def test_rfc6376_5_4_2_of_two_headers_with_one_name_the_lower_is_signed_first() -> None:
+    twice = b"List-Help: <https://a.example/>\r\nList-Help: <https://b.example/>\r\n"
+    message = sign_message(PLAIN + twice + b"\r\nx\r\n", both_keys(), DATE)
+    assert verdicts(message, both_keys()) == [True, True]
+    assert verdicts(message.replace(b"https://a.", b"https://c."), both_keys()) == [False, False]
+
+
+@pytest.mark.parametrize(
     "body",
     [
         pytest.param(b"", id="empty"),
