@@ -104,10 +104,13 @@ def posts_for_reader(
     """
     chosen: dict[str, Post] = {}
     for post in posts:
+        key = post.content.translation_key
+        if not key and newsletter.languages != "own":
+            chosen[f"post {post.id}"] = post
+            continue
         own = same_language(post.content.language, language)
         if newsletter.languages == "own" and not own:
             continue
-        key = post.content.translation_key
         key = f"translation {key}" if key else f"post {post.id}"
         held = chosen.get(key)
         if held is None or (own and not same_language(held.content.language, language)):
@@ -226,7 +229,7 @@ class DigestDesk:
             counts=_counts(words, number, sum(map(desk.word_count, chosen)), len(chosen)),
             subject=subject_line(
                 newsletter,
-                lead=header_text(chosen[0].content.title),
+                lead=_lead(chosen[0].content.title),
                 others=len(chosen) - 1,
                 words=words,
                 date=furniture.date,
@@ -312,6 +315,11 @@ def _counts(words: Words, number: int | None, word_count: int, stories: int) -> 
     if number is not None:
         pieces.insert(0, words.text("No. {number}", number=number))
     return " · ".join(pieces)
+
+
+@lru_cache(maxsize=1024)
+def _lead(title: str) -> str:
+    return header_text(title)
 
 
 @lru_cache(maxsize=1024)

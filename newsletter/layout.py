@@ -63,7 +63,7 @@ class Layout:
         self._templates = templates
         self._template = newsletter.template
         self._css, self._dark_css = style_sheets(templates, site.accent)
-        self._pieces: dict[tuple[str, object, str], Piece] = {}
+        self._pieces: dict[tuple[str, object, str], tuple[object, Piece]] = {}
         self._shells: dict[tuple[object, ...], _Shell] = {}
         self._by_edition: set[str] = set()
 
@@ -83,16 +83,14 @@ class Layout:
         language = digest.language
         slots = {name: [self._plain(getattr(digest, name))] for name in _TEXTS}
         slots["headlines"] = [
-            self._plain(line)
-            for line in (
-                "\n".join(underlined(Words(language).text("Headlines"), "-")) + "\n",
-                *(f"- {one.title} ({one.minutes})\n" for one in digest.headlines),
-            )
+            self._kept(
+                "headlines", "", language, lambda: _heading(Words(language).text("Headlines"))
+            ),
+            *(self._text_headline(one) for one in digest.headlines),
         ]
         slots["days"] = []
         for day in digest.days:
-            heading = "\n".join(underlined(day.line, "-"))
-            slots["days"].append(self._plain(f"\n{heading}\n\n"))
+            slots["days"].append(self._text_dateline(day.line))
             slots["days"] += [self._text_story(story, language, "\n") for story in day.stories]
         return self._laid("text", digest, slots, self._text_story)
 
@@ -248,11 +246,14 @@ class Layout:
         return Mark(self.marks.slot(name), f"the place of the {name}")
 
     def _kept(self, kind: str, value: object, language: str, make: Callable[[], str]) -> Piece:
-        key = (kind, value, language)
-        if key not in self._pieces:
+        """A piece, made once. Stories and headlines are known by identity: the desk keeps them, and to compare all
+        of their text for each edition took longer than the rest."""
+        key = (kind, value if isinstance(value, str) else id(value), language)
+        held = self._pieces.get(key)
+        if held is None:
             text = make()
-            self._pieces[key] = Piece(encoded_text(text), len(text.encode()))
-        return self._pieces[key]
+            held = self._pieces[key] = value, Piece(encoded_text(text), len(text.encode()))
+        return held[1]
 
     def _html_story(self, story: Story, language: str, end: str = "") -> Piece:
         return self._kept(
@@ -299,6 +300,14 @@ class Layout:
             f"text story{end}", story, language, lambda: story_text(story) + "\n" + end
         )
 
+    def _text_headline(self, headline: Headline) -> Piece:
+        return self._kept(
+            "text headline", headline, "", lambda: f"- {headline.title} ({headline.minutes})\n"
+        )
+
+    def _text_dateline(self, line: str) -> Piece:
+        return self._kept("text dateline", line, "", lambda: f"\n{_heading(line)}\n")
+
     def _plain(self, text: str) -> Piece:
         return self._kept("text", text, "", lambda: text)
 
@@ -338,6 +347,10 @@ def article_html(templates: jinja2.Environment, story: Story, language: str) -> 
         language=language,
         direction=direction(language),
     )
+
+
+def _heading(line: str) -> str:
+    return "\n".join(underlined(line, "-")) + "\n"
 
 
 def _with_reader(why: str, reader: Reader) -> str:

@@ -89,7 +89,7 @@ def seal_issue(
         next_due=next_due,
         previous_subject=previous_subject,
     )
-    press = _Press(newsletter, mail, desk, Layout(templates, newsletter, site, marks))
+    press = _Press(newsletter, mail, desk, Layout(templates, newsletter, site, marks), issue_id)
     book = PartBook()
     sealed: list[SealedEdition] = []
     shortened: dict[int, Shortened] = {}
@@ -126,12 +126,16 @@ class _Press:
         mail: MailSettings,
         desk: DigestDesk,
         layout: Layout,
+        issue_id: int,
     ) -> None:
         self.newsletter = newsletter
         self.mail = mail
         self.desk = desk
         self.layout = layout
         self.hashes: dict[Item, bytes] = {}
+        seed = f"{newsletter.slug}\0{issue_id}\0{desk.date.isoformat()}".encode()
+        self.boundary = "=_" + hashlib.sha256(seed).hexdigest()[:32]
+        """The same for all editions: quoted-printable never holds `=_` (RFC 2045 6.7), so no text can end a part."""
 
     def fitted(self, spec: EditionSpec) -> tuple[Digest, Laid]:
         """The edition's digest, cut down until its HTML keeps to the bound (mail.md 6), and that HTML."""
@@ -158,27 +162,23 @@ class _Press:
     def message_items(self, digest: Digest, html: Laid) -> list[Item]:
         """The whole message as segments and fields, boundary and headers included."""
         text = self.layout.text(digest)
-        seed = [digest.language, digest.subject, *text.items, *html.items]
-        boundary = ("=_" + items_hash(seed, self.hashes)[:32]).encode("ascii")
         return [
             *self._headers(digest),
-            boundary,
-            b'"\r\n\r\n--',
-            boundary,
-            _part_head("plain"),
+            self._part_head("plain"),
             *text.items,
-            b"\r\n--",
-            boundary,
-            _part_head("html"),
+            b"\r\n" + self._part_head("html"),
             *html.items,
-            b"\r\n--",
-            boundary,
-            b"--\r\n",
+            f"\r\n--{self.boundary}--\r\n".encode("ascii"),
         ]
 
+    def _part_head(self, subtype: str) -> bytes:
+        return (
+            f"--{self.boundary}\r\nContent-Type: text/{subtype}; charset=utf-8\r\n"
+            "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
+        ).encode("ascii")
+
     def _headers(self, digest: Digest) -> list[Item]:
-        """The header up to the boundary: what is the same for all, with holes for To, Message-ID and
-        List-Unsubscribe (mail.md 1.2)."""
+        """The header: what is the same for all, with holes for To, Message-ID and List-Unsubscribe (mail.md 1.2)."""
         mail, slug = self.mail, self.newsletter.slug
         domain = domain_of(mail.from_)
         first = mailbox_header("From", digest.name, mail.from_) + b"To: "
@@ -200,7 +200,7 @@ class _Press:
                 ("MIME-Version", "1.0"),
             )
         )
-        fourth += b'Content-Type: multipart/alternative;\r\n boundary="'
+        kind = f'Content-Type: multipart/alternative;\r\n boundary="{self.boundary}"\r\n\r\n'
         return [
             first,
             "to",
@@ -208,15 +208,8 @@ class _Press:
             "message_id",
             third + b"List-Unsubscribe: <",
             "list_unsubscribe",
-            fourth,
+            fourth + kind.encode("ascii"),
         ]
-
-
-def _part_head(subtype: str) -> bytes:
-    return (
-        f"\r\nContent-Type: text/{subtype}; charset=utf-8\r\n"
-        "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
-    ).encode("ascii")
 
 
 def _salt(

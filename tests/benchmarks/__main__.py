@@ -7,6 +7,7 @@ from dateline.logs import configure_logs
 
 BENCHMARKS = {
     "dkim": "composing and signing digests, against dkimpy",
+    "editions": "sealing one issue in 1, 10 and 100 editions, against sealing each alone",
     "feeds": "building the feeds, and adding one post, against plain feedgen",
     "feeds_while_sending": "asking the daemon for feeds while it sends a digest at full speed",
     "latency": "sending to a sink that answers 50 ms late, against connections / latency",
