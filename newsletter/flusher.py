@@ -4,16 +4,18 @@ It takes a request and gives an answer; between the two the loop that sends goes
 """
 
 import time
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from newsletter import leases
+from newsletter import leases, paces
 from newsletter import notices as notice_store
+from newsletter.gates import ALL, PROVIDER, Plan, Room
 from newsletter.leases import Waiting
 from newsletter.ledger import Batch, Delivery, Flushed, InDoubt, Standing, Work, flush
 from newsletter.notices import Notice
@@ -25,6 +27,7 @@ from posts.errors import StoreError
 
 _EVEN_EVERY_S = 10.0
 _LOOK_ANYWAY_S = 30.0
+_NO_BOUND = 1_000_000
 _DATABASE_TROUBLE = (OperationalError, InternalError, InterfaceError, PoolTimeout, OSError)
 """A full disk, a lock that nobody lets go of, a server that is gone. Anything else is a fault of the program."""
 
@@ -53,6 +56,11 @@ class Request:
     """Lease only of an instant issue."""
     busy_issues: Collection[int] = ()
     last_issue: int = 0
+    not_before: Mapping[int, datetime] = field(default_factory=dict)
+    """Batches to settle that are not to be leased again before a time, since their providers are slow."""
+    lane: str | None = None
+    """The relay that is named for."""
+    plan: Plan | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,6 +75,7 @@ class Answer:
     deliveries: list[Delivery] = field(default_factory=list)
     done_issues: list[int] = field(default_factory=list)
     waiting: Waiting | None = None
+    rooms: dict[str, Room] = field(default_factory=dict)
     lease_until: float = 0.0
     held_s: float = 0.0
     failed: str | None = None
@@ -163,13 +172,20 @@ class Flusher:
     def _write(self, conn: sa.Connection, request: Request, answer: Answer) -> None:
         now = self.clock()
         until = now + self.lease
+        if request.plan is not None:
+            # locked first, counted last: two processes never get the same room
+            answer.rooms = paces.find_rooms(
+                conn, request.plan.asks, now, shared=request.plan.shared
+            )
+            request = fitted(request, request.plan, answer.rooms)
         for work in request.works:
             answer.flushed[work.batch.id] = flush(conn, work, now, until)
         for work in request.works:
             batch = work.batch
             stands = answer.flushed[batch.id].standing
             if batch.id in request.settle and stands is not Standing.LOST:
-                leases.settle_batch(conn, batch, now, self.in_doubt)
+                later = request.not_before.get(batch.id)
+                leases.settle_batch(conn, batch, now, self.in_doubt, not_before=later)
                 answer.settled.add(batch.id)
         if answer.settled:
             answer.done_issues = leases.finish_issues(conn, now)
@@ -190,6 +206,11 @@ class Flusher:
                 limit=request.notice_room,
                 in_doubt=self.in_doubt,
             )
+        if request.plan is not None:
+            named = count_named(request, request.plan, answer)
+            paces.count_named(conn, answer.rooms, named, now, shared=request.plan.shared)
+            if request.plan.over:
+                paces.forget_paces(conn, request.plan.over, now)
         if request.lease_one:
             answer.leased = leases.lease_batch(
                 conn,
@@ -214,6 +235,42 @@ class Flusher:
             except StoreError as error:
                 answer.deliveries = []
                 answer.broken = f"issue {batch.issue}: {error}"
+
+
+def fitted(request: Request, plan: Plan, rooms: Mapping[str, Room]) -> Request:
+    """The request with no more to be named than there is room for; what is left out stays pending. Notices go first."""
+    whole = [room.granted for room in rooms.values() if room.ask.wanted and _is_whole(room.ask.key)]
+    providers = {key: room.granted for key, room in rooms.items() if room.ask.wanted}
+    left = min(whole, default=_NO_BOUND)
+    notice_room = min(request.notice_room, left)
+    left -= notice_room
+    works = []
+    for work in request.works:
+        wanted = []
+        for delivery in work.wanted:
+            key = plan.provider_of(delivery.address)
+            if left > 0 and providers.get(key, 1) > 0:
+                wanted.append(delivery)
+                left -= 1
+                if key in providers:
+                    providers[key] -= 1
+        works.append(work if len(wanted) == len(work.wanted) else replace(work, wanted=wanted))
+    return replace(request, works=works, notice_room=notice_room)
+
+
+def count_named(request: Request, plan: Plan, answer: Answer) -> Counter[str]:
+    """How many were named of each pace: of the relay in use and of all, and of each provider."""
+    named = Counter(plan.provider_of(notice.recipient) for notice in answer.notices)
+    for work in request.works:
+        going = answer.flushed[work.batch.id].named
+        named.update(plan.provider_of(d.address) for d in work.wanted if d.number in going)
+    total = sum(named.values())
+    named.update({key: total for key in (plan.lane, ALL) if key is not None})
+    return named
+
+
+def _is_whole(key: str) -> bool:
+    return not key.startswith(PROVIDER)
 
 
 def _short(error: Exception) -> str:

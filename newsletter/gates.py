@@ -62,6 +62,18 @@ class Room:
     slots: dict[Window, dict[datetime, int]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What bounds a flush. `lane`: the key of the relay that is named for; `over`: providers whose found rates are to be
+    forgotten; `provider_of`: the key for an address."""
+
+    asks: Sequence[Ask]
+    lane: str | None
+    over: frozenset[str]
+    shared: bool
+    provider_of: Callable[[str], str]
+
+
 class Gate:
     """What one relay or provider lets through. `is_down`: the relay has trouble and another one has none."""
 
@@ -119,20 +131,36 @@ class Gate:
 class Naming:
     """One pick of deliveries: `room` of all together, and `may` for each in turn, which counts it."""
 
-    __slots__ = ("_gates", "_left", "_now", "_waiting", "again_s", "counts", "lane", "room")
+    __slots__ = (
+        "_gates",
+        "_left",
+        "_waiting",
+        "again_s",
+        "came_short",
+        "counts",
+        "lane",
+        "now",
+        "room",
+    )
 
     def __init__(self, gates: Gates, lane: Gate | None, now: float, waiting: Iterable[str]) -> None:
         self._gates = gates
-        self._now = now
+        self.now = now
         self._left: dict[str, int] = {}
         self._waiting = Counter(map(gates.provider_of, waiting))
         self.counts: Counter[str] = Counter()
         self.lane = lane
+        self.came_short = False
+        """True after a pick that left room, because none of those who are left may be named."""
         self.again_s = float("inf")
         """After how long it is worth while to pick again, where a provider held somebody back; where only those on the
         wire are in the way, an answer says it."""
         rooms = [gate.window_room(now) for gate in (lane, gates.overall) if gate is not None]
         self.room = min(rooms, default=_NO_BOUND)
+
+    def park_s(self, addresses: Iterable[str]) -> float:
+        """After how long it is worth while to look at these again; 0.0: they need not wait."""
+        return self._gates.park_s(addresses, self.now)
 
     def may(self, address: str) -> bool:
         """True when this one may be named now: it is counted."""
@@ -145,16 +173,16 @@ class Naming:
             left = self._room_of(gate, key)
         if left <= 0:
             if left == 0:
-                self.again_s = min(self.again_s, _wait_s(gate, self._now))
+                self.again_s = min(self.again_s, _wait_s(gate, self.now))
             self._left[key] = -1
             return False
         self._left[key] = left - 1
-        gate.pacer.take(self._now)
+        gate.pacer.take(self.now)
         self.counts[key] += 1
         return True
 
     def _room_of(self, gate: Gate, key: str) -> int:
-        room = max(0, min(gate.window_room(self._now), int(gate.pacer.tokens(self._now))))
+        room = max(0, min(gate.window_room(self.now), int(gate.pacer.tokens(self.now))))
         if gate.bounds.at_once is not None:
             # as many again as may be on the wire wait behind them, no more: they take the room of others
             room = min(room, max(0, 2 * gate.bounds.at_once - gate.on_wire - self._waiting[key]))
@@ -223,12 +251,26 @@ class Gates:
         """A pick of deliveries to be named; `waiting`: the addresses of those that are named and not on the wire."""
         return Naming(self, self.lane(now), now, waiting)
 
-    def closed_s(self, now: float) -> float:
-        """How long no relay's limit lets anything through, 0.0 while one does."""
-        lane = self.lane(now)
+    def closed(self, now: float) -> Gate | None:
+        """The relay whose limit opens soonest, while none of those that are well lets anything through."""
+        lane = None if self.is_open else self.lane(now)
         if lane is None or lane.window_room(now) > 0:
-            return 0.0
-        return max(0.0, min(gate.opens for gate in self.relays if not gate.is_down) - now)
+            return None
+        return min((gate for gate in self.relays if not gate.is_down), key=lambda gate: gate.opens)
+
+    def used_up(self, now: float, wall: datetime) -> str | None:
+        """Which limit keeps all from going, and until when; None where none does."""
+        closed = self.closed(now)
+        if closed is None:
+            return None
+        limits = ", ".join(window.text for window in closed.bounds.windows)
+        opens = wall + timedelta(seconds=closed.opens - now)
+        return f"{closed.name}: its limit ({limits}) is used up until {opens:%d %B %H:%M} UTC"
+
+    @property
+    def down(self) -> frozenset[str]:
+        """The relays that are set aside while another one is well: what was named for them is to be named anew."""
+        return frozenset(gate.key for gate in self.relays if gate.is_down)
 
     def park_s(self, addresses: Iterable[str], now: float) -> float:
         """After how long it is worth while to look at deliveries again whose providers are slow: the least of them,
@@ -246,6 +288,10 @@ class Gates:
 
     # on the wire
 
+    def is_bounded(self, address: str) -> bool:
+        """True when the provider has bounds, or is slowed."""
+        return self.provider_of(address) in self.providers
+
     def may_start(self, address: str) -> bool:
         """True when a message may go on the wire: not too many to its provider are there."""
         gate = self.providers.get(self.provider_of(address))
@@ -257,11 +303,13 @@ class Gates:
         if gate is not None:
             gate.on_wire += 1
 
-    def ended(self, address: str) -> None:
-        """A message on the wire has its outcome."""
+    def ended(self, address: str) -> bool:
+        """A message on the wire has its outcome; True when that lets another one to its provider go."""
         gate = self.providers.get(self.provider_of(address))
-        if gate is not None and gate.on_wire:
-            gate.on_wire -= 1
+        if gate is None or not gate.on_wire:
+            return False
+        gate.on_wire -= 1
+        return gate.bounds.at_once is not None
 
     def not_sent(self, lane: str | None, address: str) -> None:
         """A message was named for `lane` and never sent: its limits count it no more."""
@@ -331,22 +379,29 @@ class Gates:
             gate.pacer.is_changed or gate.returned for gate in self._all()
         )
 
-    def take_over(self) -> frozenset[str]:
-        """The providers that ask for nothing any more since this was last asked: their rates are to be forgotten."""
+    def plan(self, naming: Naming | None, wanted: int, now: float, wall: datetime) -> Plan | None:
+        """What the next flush asks of the database, which names `wanted` deliveries and notices; None: nothing."""
+        asks = self._asks(naming, wanted, now, wall)
+        if not asks and not self._over:
+            return None
         over, self._over = frozenset(self._over), set()
-        return over
+        lane = naming.lane.key if naming is not None and naming.lane is not None else None
+        return Plan(
+            asks=asks, lane=lane, over=over, shared=self.shared, provider_of=self.provider_of
+        )
 
-    def asks(
-        self, naming: Naming | None, wanted: int, now: float, wall: datetime
-    ) -> tuple[Ask, ...]:
-        """What the next flush asks of the database, which names `wanted` deliveries and notices; empty: nothing."""
+    def _asks(self, naming: Naming | None, wanted: int, now: float, wall: datetime) -> list[Ask]:
         asks = []
         for gate in self._all():
-            mine = gate is self.overall or (naming is not None and gate is naming.lane)
-            count = wanted if mine else naming.counts[gate.key] if naming is not None else 0
+            if gate.key.startswith(PROVIDER):
+                count = naming.counts[gate.key] if naming is not None else 0
+            else:
+                is_named_for = naming is not None and gate in (naming.lane, self.overall)
+                count = wanted if is_named_for else 0
             asked = gate.is_shared(shared=self.shared) and count > 0
             if not (asked or gate.pacer.is_changed or gate.returned):
                 continue
+            found = self._found_of(gate, now, wall) if gate.pacer.is_changed else None
             asks.append(
                 Ask(
                     key=gate.key,
@@ -354,17 +409,18 @@ class Gates:
                     rate_per_s=gate.pacer.rate_per_s,
                     wanted=count,
                     returned=gate.returned,
-                    found=self._found_of(gate, now, wall) if gate.pacer.is_changed else None,
+                    found=found,
                 )
             )
             gate.returned = 0
             gate.pacer.is_changed = False
-        return tuple(asks)
+        return asks
 
-    def failed(self, asks: Iterable[Ask]) -> None:
+    def failed(self, plan: Plan) -> None:
         """The flush failed: what it would have told is still to be told."""
+        self._over |= plan.over
         gates = {gate.key: gate for gate in self._all()}
-        for ask in asks:
+        for ask in plan.asks:
             gate = gates.get(ask.key)
             if gate is not None:
                 gate.returned += ask.returned

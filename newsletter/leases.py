@@ -303,10 +303,18 @@ def _lost_replies(conn: sa.Connection, batch: Batch) -> dict[int, int]:
     return {row.number: row.lost for row in rows}
 
 
-def settle_batch(conn: sa.Connection, batch: Batch, now: datetime, in_doubt: InDoubt) -> bool:
+def settle_batch(
+    conn: sa.Connection,
+    batch: Batch,
+    now: datetime,
+    in_doubt: InDoubt,
+    *,
+    not_before: datetime | None = None,
+) -> bool:
     """Gives a batch back whose named deliveries all have their verdict; False when it was not ours any more.
 
-    It is finished when no row of it can be sent, else due at the earliest retry among its rows.
+    It is finished when no row of it can be sent, else due at the earliest retry among its rows, and not before
+    `not_before`.
     """
     ours = conn.execute(
         sa.select(batches.c.id)
@@ -326,10 +334,11 @@ def settle_batch(conn: sa.Connection, batch: Batch, now: datetime, in_doubt: InD
         .where(deliveries.c.issue == batch.issue)
         .where(deliveries.c.number.between(batch.first, batch.last), rest)
     ).one()
+    due = row.due if row.due is None or not_before is None else max(row.due, not_before)
     conn.execute(
         sa.update(batches)
         .where(batches.c.id == batch.id)
-        .values(owner=None, lease=None, on_wire=[], finished=row.open == 0, due=row.due)
+        .values(owner=None, lease=None, on_wire=[], finished=row.open == 0, due=due)
     )
     return True
 

@@ -5,16 +5,22 @@ Every delivery of a held batch is in exactly one place: pending, named, or among
 
 from __future__ import annotations
 
+import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import islice
 
 from newsletter.flusher import Answer, NoticeResult, Request
-from newsletter.ledger import Batch, Delivery, Result, Standing, Work
+from newsletter.gates import Gates, Naming
+from newsletter.ledger import Batch, Delivery, Flushed, Result, Standing, Work
 from newsletter.notices import Notice
 from newsletter.retry import Verdict
 
 NOTICES_AT_ONCE = 50
+LONG_WAIT_S = 20.0
+"""A batch of which nobody could be named for so long makes place for another."""
 
 
 @dataclass(slots=True, eq=False)
@@ -31,16 +37,29 @@ class Held:
     results: list[Result] = field(default_factory=list)
     is_over: bool = False
     is_lost: bool = False
+    not_before: datetime | None = None
+    """Given back because its providers are slow: it is not to be leased again before this."""
+    picked_at: float = 0.0
+    """When some of it were last picked, or it was leased."""
 
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """A named message on its way: a delivery of a held batch, or a notice leased until `notice_until`."""
+    """A named message on its way: a delivery of a held batch, or a notice leased until `notice_until`. `lane`: the relay
+    that it was named for."""
 
     held: Held | None = None
     delivery: Delivery | None = None
     notice: Notice | None = None
     notice_until: float = 0.0
+    lane: str | None = None
+
+    @property
+    def address(self) -> str:
+        """Whom it is for."""
+        if self.delivery is not None:
+            return self.delivery.address
+        return self.notice.recipient if self.notice is not None else ""
 
     @property
     def until(self) -> float:
@@ -56,7 +75,8 @@ class Job:
 class OnHand:
     """The places of all deliveries and notices in hand, and how a turn at the ledger moves them."""
 
-    def __init__(self) -> None:
+    def __init__(self, gates: Gates | None = None) -> None:
+        self._gates = gates
         self.held: dict[int, Held] = {}
         self.reserve: deque[Job] = deque()
         self.notices: dict[int, Job] = {}
@@ -76,6 +96,23 @@ class OnHand:
         return sum(len(held.pending) for held in self.held.values())
 
     @property
+    def startable(self) -> int:
+        """How many of the reserve may go on the wire: their providers have not too many there."""
+        gates = self._gates
+        if gates is None or gates.is_open:
+            return len(self.reserve)
+        return sum(gates.may_start(job.address) for job in self.reserve)
+
+    def upcoming(self, held: Held, most: int) -> Iterator[Delivery]:
+        """Who of a batch is likely to be named next. Those of a slow provider are not: made ahead, they would take the
+        room of others."""
+        gates = self._gates
+        if gates is None or gates.is_open:
+            return islice(held.pending, most)
+        quick = (one for one in held.pending if not gates.is_bounded(one.address))
+        return islice(quick, most)
+
+    @property
     def is_empty(self) -> bool:
         """True when there is nothing in hand at all."""
         return not (self.held or self.notices or self.notice_results)
@@ -86,11 +123,20 @@ class OnHand:
         return any(not (held.pending or held.named) for held in self.held.values())
 
     def request(
-        self, room: int, *, notices: bool, lease: bool, fresh: bool, instant: bool = False
+        self,
+        room: int,
+        *,
+        notices: bool,
+        lease: bool,
+        fresh: bool,
+        instant: bool = False,
+        naming: Naming | None = None,
     ) -> Request:
-        """The next turn: results so far, who is still named, up to `room` more to name, notices before deliveries."""
+        """The next turn: results so far, who is still named, up to `room` more to name, notices before deliveries.
+        `naming` says who may be named; None: everybody."""
         notice_room = min(room, NOTICES_AT_ONCE) if notices else 0
-        wanted = self._pick(max(0, room - notice_room))
+        left = max(0, room - notice_room)
+        wanted = self._pick(left) if naming is None else self._pick_of(left, naming)
         works = []
         for held in self.held.values():
             results, held.results = held.results, []
@@ -120,6 +166,7 @@ class OnHand:
             instant_only=instant,
             busy_issues=frozenset(held.batch.issue for held in self.held.values()),
             last_issue=self.last_issue,
+            not_before={n: h.not_before for n, h in self.held.items() if h.not_before is not None},
         )
 
     def _pick(self, room: int) -> dict[int, list[Delivery]]:
@@ -141,6 +188,42 @@ class OnHand:
             if batches:
                 queue.append(batches)
         return picked
+
+    def _pick_of(self, room: int, naming: Naming) -> dict[int, list[Delivery]]:
+        """As `_pick`, of those who may be named; the others go to the end, so that nobody is asked twice."""
+        picked: dict[int, list[Delivery]] = {}
+        unasked = {number: len(held.pending) for number, held in self.held.items()}
+        turns = deque(held for held in self.held.values() if held.pending and not held.is_over)
+        turns = deque(sorted(turns, key=lambda held: not held.batch.is_instant))
+        while turns and room > 0:
+            held = turns.popleft()
+            while unasked[held.batch.id]:
+                unasked[held.batch.id] -= 1
+                delivery = held.pending.popleft()
+                if naming.may(delivery.address):
+                    picked.setdefault(held.batch.id, []).append(delivery)
+                    held.picked_at = naming.now
+                    room -= 1
+                    (turns.appendleft if held.batch.is_instant else turns.append)(held)
+                    break
+                held.pending.append(delivery)
+        naming.came_short = room > 0 and any(held.pending for held in self.held.values())
+        return picked
+
+    def park(self, naming: Naming, wall: datetime, *, crowded: bool) -> float:
+        """Gives batches back of which nobody may be named: those that have waited for long, and where places are needed
+        (`crowded`) all but the oldest. Gives the longest time in seconds until one is due again."""
+        longest = 0.0
+        waiting = [held for held in self.held.values() if held.pending and not held.is_over]
+        for place, held in enumerate(waiting):
+            if not (crowded and place) and naming.now - held.picked_at < LONG_WAIT_S:
+                continue
+            delay_s = naming.park_s(delivery.address for delivery in held.pending)
+            if delay_s > 0:
+                held.pending.clear()
+                held.not_before = wall + timedelta(seconds=delay_s)
+                longest = max(longest, delay_s)
+        return longest
 
     def restore(self, request: Request) -> None:
         """The turn failed: everything is where it was before."""
@@ -164,7 +247,9 @@ class OnHand:
                 for delivery in work.wanted:
                     if delivery.number in flushed.named:
                         held.named[delivery.number] = delivery
-                        self.reserve.append(Job(held=held, delivery=delivery))
+                        self.reserve.append(Job(held=held, delivery=delivery, lane=request.lane))
+                if len(flushed.named) + len(flushed.excluded) < len(work.wanted):
+                    held.pending.extendleft(reversed(_without_room(work.wanted, flushed)))
                 yield from (why for why in flushed.excluded.values() if why != "settled")
             if not held.is_lost:
                 held.until = answer.lease_until
@@ -176,7 +261,10 @@ class OnHand:
             self.last_issue = answer.leased.issue
             if answer.broken is None:
                 self.held[answer.leased.id] = Held(
-                    answer.leased, answer.lease_until, deque(answer.deliveries)
+                    answer.leased,
+                    answer.lease_until,
+                    deque(answer.deliveries),
+                    picked_at=time.monotonic(),
                 )
 
     def _apply_notices(self, request: Request, answer: Answer) -> None:
@@ -185,7 +273,7 @@ class OnHand:
                 mine = number in answer.notices_kept
                 self.notices[number].notice_until = answer.lease_until if mine else 0.0
         for notice in reversed(answer.notices):
-            job = Job(notice=notice, notice_until=answer.lease_until)
+            job = Job(notice=notice, notice_until=answer.lease_until, lane=request.lane)
             self.notices[notice.id] = job
             self.reserve.appendleft(job)
 
@@ -199,19 +287,42 @@ class OnHand:
             assert job.delivery is not None
             held.named.pop(job.delivery.number, None)
 
-    def withdraw_reserve(self) -> None:
-        """Un-names what is not on the wire yet: who is written to is asked again when sending goes on."""
-        while self.reserve:
-            job = self.reserve.pop()
+    def brings_forward(self) -> bool:
+        """Puts the first whose provider may be given another one in front; False where there is none."""
+        for place, job in enumerate(self.reserve):
+            if self._gates is None or self._gates.may_start(job.address):
+                if place:
+                    del self.reserve[place]
+                    self.reserve.appendleft(job)
+                return True
+        return False
+
+    def withdraw_reserve(self, lanes: Collection[str] | None = None) -> bool:
+        """Un-names what is not on the wire yet (and was named for `lanes`): who is written to is asked again when sending
+        goes on. True when there was something."""
+        going = [job for job in self.reserve if lanes is None or job.lane in lanes]
+        if not going:
+            return False
+        kept = [job for job in self.reserve if lanes is not None and job.lane not in lanes]
+        self.reserve = deque(kept)
+        for job in reversed(going):
+            self.not_sent(job)
             if job.delivery is not None and job.held is not None:
                 self.give_back(job.held, job.delivery)
             elif job.notice is not None:
                 self.notice_done(job.notice, Verdict(state=None))
+        return True
+
+    def not_sent(self, job: Job) -> None:
+        """Limits count it no more."""
+        if self._gates is not None and not self._gates.is_open:
+            self._gates.not_sent(job.lane, job.address)
 
     def give_back(self, held: Held, delivery: Delivery) -> None:
         """Nothing came of this delivery (weather): it is pending again, before the others."""
         held.named.pop(delivery.number, None)
-        if not held.is_over:
+        # one that was parked meanwhile waits for its next lease
+        if not held.is_over and held.not_before is None:
             held.pending.appendleft(delivery)
 
     def delivery_done(self, held: Held, delivery: Delivery, verdict: Verdict) -> None:
@@ -230,3 +341,9 @@ class OnHand:
         """Nothing more is to be named of these batches."""
         for held in batches:
             held.pending.clear()
+
+
+def _without_room(wanted: Sequence[Delivery], flushed: Flushed) -> list[Delivery]:
+    """Those that another process left no room for."""
+    dealt_with = flushed.named | flushed.excluded.keys()
+    return [delivery for delivery in wanted if delivery.number not in dealt_with]

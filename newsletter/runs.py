@@ -10,11 +10,10 @@ _ADDRESS = re.compile(r"[^\s<>:;,\"']+@[^\s<>:;,\"']+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """The bounds of a run; `rate_per_s` None: no limit of ours."""
+    """The bounds of a run; `connections`: of the relay that has most."""
 
     connections: int
     flush_every: int
-    rate_per_s: float | None
     retry_for: timedelta
 
     @property

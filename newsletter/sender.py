@@ -12,15 +12,15 @@ import gc
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime
-from itertools import islice
 
 from newsletter.ahead import Ahead
-from newsletter.flusher import Answer, Flusher
+from newsletter.flusher import Answer, Flusher, Request
+from newsletter.gates import Gates, Naming
 from newsletter.headers import HeaderError, envelope_address
 from newsletter.ledger import Delivery
 from newsletter.on_hand import Held, Job, OnHand
-from newsletter.pacing import Pacer
 from newsletter.retry import sent, verdict
 from newsletter.runs import Counts, Log, Pace, State, without_addresses
 from newsletter.transport.base import Kind, Outcome, Parcel, Transport
@@ -61,21 +61,24 @@ class Sender:
         self._clock = clock
         self._chance = chance
         self._log = log
-        self._pacer = Pacer(pace.rate_per_s, now)
-        self._hand = OnHand()
+        self._gates = transport.gates
+        self._hand = OnHand(self._gates)
         self._changed = asyncio.Event()
-        self._timer: asyncio.TimerHandle | None = None
         self._result_at = self._turn_at = self._retry_at = now
-        self._look_at = self._lease_at = float("-inf")
+        self._look_at = self._lease_at = self._pick_at = self._parked_until = float("-inf")
         self._failures = 0
         self._due = self._may_lease = True
-        self._dirty = self._frozen = self._stopping = self._fresh = False
+        self._dirty = self._frozen = self._stopping = self._fresh = self._is_short = False
         self._open = 0
         self._db_trouble: str | None = None
         self._told: str | None = None
         self._trouble_from: float | None = None
         self._ahead: Ahead | None = None
         self.counts = Counts()
+        if self._gates is not None:
+            self._gates.head_lane = lambda: (
+                self._hand.reserve[0].lane if self._hand.reserve else None
+            )
 
     # what the transport calls
 
@@ -84,21 +87,19 @@ class Sender:
         """True when a named message waits for the wire."""
         if not self._hand.reserve or self._frozen or self._stopping:
             return False
-        if self._ahead is not None and self._is_being_made(self._ahead, self._hand.reserve[0]):
+        if self._gates is not None and not self._gates.is_open and not self._hand.brings_forward():
             return False
-        wait = self._pacer.wait(time.monotonic())
-        if wait > 0:
-            self._wake_in(wait)
-        return wait == 0
+        return self._ahead is None or not self._is_being_made(self._ahead, self._hand.reserve[0])
 
     def take(self) -> Parcel | None:
-        """The next named message, made just now; None while there is none, or pacing or trouble forbid it."""
+        """The next named message, made just now; None while there is none, or trouble forbids it."""
         while self.has_parcels and self._transport.trouble is None:
             job = self._hand.reserve.popleft()
-            self._pacer.take(time.monotonic())
             if 2 * len(self._hand.reserve) < self._pace.flush_every:
                 self._changed.set()
             if (parcel := self._parcel_of(job)) is not None:
+                if self._gates is not None and not self._gates.is_open:
+                    self._gates.started(parcel.recipient)
                 return parcel
         return None
 
@@ -113,15 +114,24 @@ class Sender:
         """What came of a message."""
         job = parcel.key
         assert isinstance(job, Job)
-        if outcome.slow_down:
-            self._pacer.slow_down(time.monotonic())
-        elif outcome.kind is Kind.ACCEPTED:
-            self._pacer.accepted(time.monotonic())
+        if self._gates is not None and not self._gates.is_open:
+            self._provider_answered(self._gates, parcel, outcome)
+        if outcome.kind is Kind.ACCEPTED:
             self._told = self._trouble_from = None
             if job.delivery is not None and job.held is not None:
                 self._record_sent(job.held, job.delivery, outcome)
                 return
         self._record(job, outcome)
+
+    def _provider_answered(self, gates: Gates, parcel: Parcel, outcome: Outcome) -> None:
+        if gates.ended(parcel.recipient):
+            self._pick_at = float("-inf")
+            self._changed.set()
+            if self._hand.reserve:
+                asyncio.get_running_loop().call_soon(self._transport.wake)
+        if outcome.kind in (Kind.WEATHER, Kind.OURS):
+            assert isinstance(parcel.key, Job)
+            self._hand.not_sent(parcel.key)
 
     # the loop
 
@@ -175,13 +185,17 @@ class Sender:
         hand = self._hand
         low = self._is_low
         lease = not last and self._may_lease and self._room > 0 and self._leases_more(low=low)
+        naming = self._naming() if not last else None
         request = hand.request(
-            0 if last else self._room,
+            0 if last else self._room if naming is None else min(self._room, naming.room),
             notices=self._due and not last,
             lease=lease,
             fresh=not low,
             instant=len(hand.held) >= ISSUES_AT_ONCE,
+            naming=naming,
         )
+        if self._gates is not None:
+            request = self._planned(self._gates, request, naming)
         if lease:
             self._lease_at = time.monotonic()
         self._dirty = self._fresh = False
@@ -190,11 +204,17 @@ class Sender:
         answer = await loop.run_in_executor(thread, self._flusher.turn, request)
         if answer.failed is not None:
             hand.restore(request)
+            if self._gates is not None and request.plan is not None:
+                self._gates.failed(request.plan)
             self._failed(answer.failed)
             return
         self._database_is_well()
+        if self._gates is not None and answer.rooms:
+            self._gates.told(answer.rooms, time.monotonic(), self._clock())
         for _reason in hand.apply(request, answer):
             self.counts.excluded += 1
+        if answer.leased is not None:
+            self._pick_at = float("-inf")
         if lease and answer.leased is None and not (request.fresh_only or request.instant_only):
             self._may_lease = False
         if request.notice_room and len(answer.notices) < request.notice_room:
@@ -208,6 +228,32 @@ class Sender:
             # waiting writers poll there: the lock is left free as long as it was held (DESIGN.md 9)
             await asyncio.sleep(min(answer.held_s, 1.0))
 
+    def _naming(self) -> Naming | None:
+        """Who may be named in the next turn; None: everybody."""
+        if self._gates is None or self._gates.is_open:
+            self._is_short = False
+            return None
+        waiting = [job.address for job in self._hand.reserve]
+        return self._gates.naming(time.monotonic(), waiting)
+
+    def _planned(self, gates: Gates, request: Request, naming: Naming | None) -> Request:
+        """The request with what its limits need, after the pick; slow providers make place for others."""
+        now, wall = time.monotonic(), self._clock()
+        lane = naming.lane if naming is not None else gates.lane(now)
+        if naming is not None:
+            self._is_short = naming.came_short
+            self._pick_at = now + min(naming.again_s, _POLL_S) if naming.came_short else now
+            if naming.came_short and naming.room > 0:
+                crowded = self._may_lease and len(self._hand.held) >= ISSUES_AT_ONCE
+                parked_s = self._hand.park(naming, wall, crowded=crowded)
+                self._parked_until = max(self._parked_until, now + parked_s + _POLL_S)
+        named = sum(len(work.wanted) for work in request.works) + request.notice_room
+        return replace(
+            request,
+            lane=lane.key if lane is not None and len(gates.relays) > 1 else None,
+            plan=gates.plan(naming, named, now, wall),
+        )
+
     def _order_ahead(self, ahead: Ahead) -> None:
         """Has the next messages made meanwhile."""
         going = {number: held for number, held in self._hand.held.items() if not held.is_over}
@@ -216,7 +262,7 @@ class Sender:
             if job.delivery is not None and job.held is not None:
                 ahead.order(job.held.batch.id, [job.delivery])
         for number, held in going.items():
-            ahead.order(number, islice(held.pending, self._pace.bound))
+            ahead.order(number, self._hand.upcoming(held, self._pace.bound))
 
     def _is_being_made(self, ahead: Ahead, job: Job) -> bool:
         if job.delivery is None or job.held is None:
@@ -264,7 +310,7 @@ class Sender:
     @property
     def _target(self) -> int:
         """How many to hold named: two seconds' worth, so that who has left meanwhile is not written to."""
-        rate = self._pacer.rate_per_s
+        rate = self._transport.rate_per_s
         return self._pace.bound if rate is None else min(self._pace.bound, max(1, int(2 * rate)))
 
     @property
@@ -272,12 +318,14 @@ class Sender:
         """How many may be named now."""
         if self._frozen or self._stopping or self._transport.trouble is not None:
             return 0
+        if self._gates is not None and self._gates.closed(time.monotonic()) is not None:
+            return 0
         hand = self._hand
-        return max(0, min(self._pace.bound - hand.named, self._target - len(hand.reserve)))
+        return max(0, min(self._pace.bound - hand.named, self._target - hand.startable))
 
     @property
     def _is_low(self) -> bool:
-        return self._hand.pending < self._target
+        return self._is_short or self._hand.pending < self._target
 
     def _leases_more(self, *, low: bool) -> bool:
         """One batch is leased after the other while few are pending; else it is looked every second whether another
@@ -297,9 +345,12 @@ class Sender:
             return True
         if not hand.is_empty and now - self._turn_at > self._flusher.lease.total_seconds() / 4:
             return True
+        if self._gates is not None and self._gates.wants_sync and now - self._turn_at >= _POLL_S:
+            return True
         if self._room <= 0:
             return False
-        if hand.pending and 2 * len(hand.reserve) < min(self._target + 1, self._pace.flush_every):
+        few = 2 * hand.startable < min(self._target + 1, self._pace.flush_every)
+        if few and hand.pending and now >= self._pick_at:
             return True
         return self._due or (self._may_lease and self._leases_more(low=self._is_low))
 
@@ -383,16 +434,16 @@ class Sender:
             name = state.replace(" ", "_")
             setattr(self.counts, name, getattr(self.counts, name) + 1)
 
-    def _wake_in(self, wait_s: float) -> None:
-        if self._timer is None or self._timer.when() <= asyncio.get_running_loop().time():
-            self._timer = asyncio.get_running_loop().call_later(wait_s, self._transport.wake)
-
     # trouble
 
     def _weather(self) -> None:
         """Tells of trouble once, and un-names what is not on the wire while it lasts."""
         trouble = self._transport.trouble
+        if self._gates is not None and (down := self._gates.down) and trouble is None:
+            self._dirty = self._hand.withdraw_reserve(down) or self._dirty
         what = self._db_trouble or (trouble.what if trouble is not None else None)
+        if what is None and self._gates is not None and self._hand.pending:
+            what = self._gates.used_up(time.monotonic(), self._clock())
         if what is None:
             return
         if self._trouble_from is None:
@@ -410,7 +461,10 @@ class Sender:
         trouble = self._transport.trouble
         since = self._trouble_from
         return State(
-            idle=self._fresh and self._hand.is_empty and not (self._due or self._may_lease),
+            idle=self._fresh
+            and self._hand.is_empty
+            and not (self._due or self._may_lease)
+            and time.monotonic() >= self._parked_until,
             open=self._open,
             trouble=without_addresses(self._told) if self._told else None,
             ours=trouble is not None and trouble.ours,

@@ -18,9 +18,10 @@ import uvloop
 from sqlalchemy.exc import SQLAlchemyError
 
 from dateline.actions.follow import DeliverResult, Progress, follow
+from dateline.actions.gates import relay_settings
 from dateline.actions.holding import note, note_after, refuse_held, watching
 from dateline.actions.noting import NotingFlusher
-from dateline.actions.relay import build_transport, rate_of, refuse_dead_links, refuse_open_talk
+from dateline.actions.relay import build_transport, refuse_dead_links, refuse_open_talk
 from dateline.actions.release import reseal
 from dateline.actions.signing import load_signing_keys
 from dateline.deliver_lock import DeliverLock
@@ -293,9 +294,8 @@ async def _run(
 ) -> Counts:
     mail = press.config.mail
     pace = Pace(
-        connections=mail.connections,
+        connections=max(relay.connections for relay in relay_settings(mail)),
         flush_every=mail.flush_every,
-        rate_per_s=rate_of(press),
         retry_for=mail.retry_for,
     )
     sender = Sender(

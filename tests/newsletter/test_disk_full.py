@@ -72,7 +72,7 @@ def run(engine: sa.Engine, port: int, enough: object) -> Sender:
         sender = Sender(
             flusher,
             SmtpTransport(relay, 2, random.random),
-            Pace(connections=2, flush_every=2, rate_per_s=None, retry_for=timedelta(hours=24)),
+            Pace(connections=2, flush_every=2, retry_for=timedelta(hours=24)),
             sender="press@news.example",
             clock=lambda: NOW,
             chance=random.random,

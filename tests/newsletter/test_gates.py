@@ -49,7 +49,7 @@ def test_with_nothing_bounded_they_are_open_and_ask_nothing() -> None:
     made = gates()
     assert made.is_open
     assert not made.wants_sync
-    assert made.asks(made.naming(0.0), 100, 0.0, WALL) == ()
+    assert made.plan(made.naming(0.0), 100, 0.0, WALL) is None
 
 
 def test_a_message_costs_less_than_a_microsecond_where_nothing_is_bounded() -> None:
@@ -175,7 +175,10 @@ def test_a_provider_that_asks_for_nothing_any_more_is_let_go_of() -> None:
         made.heard(made.relays[0], "a@slow.example", TAKEN, now, 100.0)
     assert made.providers == {}
     assert made.is_open
-    assert made.take_over() == {provider_key("slow.example")}
+    assert made.wants_sync
+    plan = made.plan(None, 0, now, WALL)
+    assert plan is not None
+    assert plan.over == {provider_key("slow.example")}
     assert not made.wants_sync
 
 
@@ -200,9 +203,10 @@ def test_a_limit_that_is_used_up_closes_until_it_opens() -> None:
     assert made.naming(100.0).room == 7
     made.told(a_room(one.key, 0, 60.0), 100.0, WALL)
     assert made.naming(101.0).room == 0
-    assert made.closed_s(101.0) == 59.0
+    assert made.closed(101.0) is one
+    assert one.opens == 160.0
     assert made.naming(161.0).room > 0
-    assert made.closed_s(161.0) == 0.0
+    assert made.closed(161.0) is None
 
 
 def test_a_providers_limit_closes_it_alone() -> None:
@@ -228,20 +232,24 @@ def test_a_flush_asks_for_the_relay_in_use_the_provider_and_what_was_not_sent() 
     assert naming.may("a@gmail.com")
     assert naming.may("b@example.net")
     made.not_sent(two.key, "c@gmail.com")
-    asks = {ask.key: (ask.wanted, ask.returned) for ask in made.asks(naming, 2, 0.0, WALL)}
+    plan = made.plan(naming, 2, 0.0, WALL)
+    assert plan is not None
+    assert plan.lane == one.key
+    asks = {ask.key: (ask.wanted, ask.returned) for ask in plan.asks}
     assert asks == {one.key: (2, 0), two.key: (0, 1), GMAIL: (1, 1)}
-    assert made.asks(None, 0, 0.0, WALL) == ()
+    assert made.plan(None, 0, 0.0, WALL) is None
 
 
 def test_a_found_rate_is_told_once_and_again_where_the_flush_failed() -> None:
     made = gates()
     made.heard(made.relays[0], "a@slow.example", SLOW_RELAY, 10.0, 100.0)
     assert made.wants_sync
-    asks = made.asks(None, 0, 12.0, WALL)
+    plan = made.plan(None, 0, 12.0, WALL)
+    assert plan is not None
     at = WALL - timedelta(seconds=2)
-    assert [ask.found for ask in asks] == [Found(rate_per_s=50.0, slowed=at, raised=at)]
+    assert [ask.found for ask in plan.asks] == [Found(rate_per_s=50.0, slowed=at, raised=at)]
     assert not made.wants_sync
-    made.failed(asks)
+    made.failed(plan)
     assert made.wants_sync
 
 
@@ -262,7 +270,7 @@ def test_what_another_process_found_later_holds() -> None:
     one = a_relay(rate_per_s=10.0)
     made = gates(one)
     made.heard(one, "a@example.net", SLOW_RELAY, 10.0, 100.0)
-    made.asks(None, 0, 10.0, WALL)
+    made.plan(None, 0, 10.0, WALL)
     older = Found(rate_per_s=1.0, slowed=WALL - timedelta(5), raised=WALL - timedelta(5))
     newer = Found(rate_per_s=3.0, slowed=WALL, raised=WALL + timedelta(seconds=5))
     for what, rate in ((older, 5.0), (newer, 3.0)):

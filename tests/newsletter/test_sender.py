@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from newsletter.books import books
 from newsletter.flusher import Answer, Flusher, Request
+from newsletter.gates import Gates
 from newsletter.runs import Pace, State
 from newsletter.sealed import Messages
 from newsletter.sender import Sender
@@ -55,6 +56,8 @@ class Wire:
         self.unnamed: list[str] = []
         self.closed = False
         self.trouble: Trouble | None = None
+        self.gates: Gates | None = None
+        self.rate_per_s: float | None = None
         self._free = connections
         self._supply: Supply | None = None
 
@@ -142,7 +145,6 @@ def send(
             Pace(
                 connections=wire.connections,
                 flush_every=flush_every,
-                rate_per_s=None,
                 retry_for=timedelta(hours=24),
             ),
             sender="press@news.example",
