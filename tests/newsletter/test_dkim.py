@@ -197,8 +197,18 @@ def test_what_is_prepared_is_what_the_whole_message_gives_and_verifies(
         ),
         pytest.param(
             (b"\r\nSubject: ", "text.since", b" and ", "text.address", b"\r\n\r\nx\r\n"),
-            {"text.since": b"a ", "text.address": b"b"},
+            {"text.since": b"a", "text.address": b"b"},
             id="a header with two fields",
+        ),
+        pytest.param(
+            (b"\r\nSubject: a ", "text.since", b"\r\n\r\nx\r\n"),
+            {"text.since": b"b\tc"},
+            id="a header with a tab in its field",
+        ),
+        pytest.param(
+            (b"\r\n\r\nx\r\n", "text.since", b"x\r\n"),
+            {"text.since": b"a  b\r\n"},
+            id="several spaces in a field",
         ),
     ],
 )
