@@ -4,13 +4,14 @@ The rules are DESIGN.md 8.5 to 8.7 and 9. Order of locks on PostgreSQL: the batc
 whoever holds the batch's row sees what a former or new owner has written.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import sqlalchemy as sa
+from sqlalchemy.types import TypeEngine
 
 from newsletter.retry import Verdict
 from newsletter.suppression import suppress_hash, suppressed_among
@@ -26,8 +27,8 @@ from newsletter.tables import (
     subscriptions,
 )
 from posts.model import ChangeKind
-from posts.prepared import Prepared
-from posts.tables import journal
+from posts.prepared import Prepared, PreparedRows
+from posts.tables import UTCDateTime, journal
 
 InDoubt = Literal["resend", "hold"]
 LOST_REPLY = "lost reply"
@@ -37,7 +38,7 @@ HELD = "held"
 
 UNSETTLED = sa.or_(
     deliveries.c.state.is_(None),
-    # no IN list: it cannot be used in a statement that runs for many rows at once
+    # no IN list: it cannot stand in a statement that is compiled once
     deliveries.c.state == "deferred",
     deliveries.c.state == "in doubt",
 )
@@ -195,26 +196,35 @@ _NAME = Prepared(
     .values(on_wire=sa.bindparam("b_on_wire"), lease=sa.bindparam("b_lease"))
 )
 
-_WRITE = Prepared(
-    sa.update(deliveries)
-    .where(
-        deliveries.c.issue == sa.bindparam("r_issue"),
-        deliveries.c.number == sa.bindparam("r_number"),
-        UNSETTLED,
+_RESULT: Mapping[str, TypeEngine[Any]] = {
+    "issue": sa.Integer(),
+    "number": sa.Integer(),
+    "edition": sa.Integer(),
+    "state": sa.Text(),
+    "reason": sa.Text(),
+    "code": sa.Integer(),
+    "reply": sa.Text(),
+    "attempts": sa.Integer(),
+    "first_refused": UTCDateTime(),
+    "not_before": UTCDateTime(),
+    "at": UTCDateTime(),
+}
+
+
+def _write(given: Mapping[str, sa.ColumnElement[Any]]) -> sa.Update:
+    """`edition` is what went out: an answer that comes late may be about one that was replaced since."""
+    return (
+        sa.update(deliveries)
+        .where(
+            deliveries.c.issue == given["issue"],
+            deliveries.c.number == given["number"],
+            UNSETTLED,
+        )
+        .values({name: given[name] for name in _RESULT if name not in ("issue", "number")})
     )
-    .values(
-        # what went out: an answer that comes late may be about an edition that was replaced since
-        edition=sa.bindparam("r_edition"),
-        state=sa.bindparam("r_state"),
-        reason=sa.bindparam("r_reason"),
-        code=sa.bindparam("r_code"),
-        reply=sa.bindparam("r_reply"),
-        attempts=sa.bindparam("r_attempts"),
-        first_refused=sa.bindparam("r_first_refused"),
-        not_before=sa.bindparam("r_not_before"),
-        at=sa.bindparam("r_at"),
-    )
-)
+
+
+_WRITE = PreparedRows(_RESULT, _write)
 
 _SETTLE_DOUBT = (
     sa.update(doubts)
@@ -231,7 +241,7 @@ def _write_results(
     told = [result for result in results if result.verdict.state is not None]
     if not told:
         return
-    _WRITE.run_many(conn, [_row_of(result, now) for result in told])
+    _WRITE.run(conn, [_row_of(result, now) for result in told])
     new_doubts = [r.delivery for r in told if r.verdict.state == "in doubt"]
     if new_doubts:
         conn.execute(
@@ -259,24 +269,25 @@ def _settlement(result: Result, *, late: bool) -> dict[str, object]:
     }
 
 
-def _row_of(result: Result, now: datetime) -> dict[str, object]:
-    verdict = result.verdict
-    return {
-        "r_issue": result.delivery.issue,
-        "r_number": result.delivery.number,
-        "r_edition": result.delivery.edition,
-        "r_state": verdict.state,
-        "r_reason": verdict.reason,
-        "r_code": verdict.code,
-        "r_reply": verdict.reply,
-        "r_attempts": verdict.attempts,
-        "r_first_refused": verdict.first_refused,
-        "r_not_before": verdict.not_before,
-        "r_at": now,
-    }
+def _row_of(result: Result, now: datetime) -> tuple[object, ...]:
+    """In the order of `_RESULT`."""
+    delivery, verdict = result
+    return (
+        delivery.issue,
+        delivery.number,
+        delivery.edition,
+        verdict.state,
+        verdict.reason,
+        verdict.code,
+        verdict.reply,
+        verdict.attempts,
+        verdict.first_refused,
+        verdict.not_before,
+        now,
+    )
 
 
-_STANDING = Prepared(
+_EXCEPTIONS = Prepared(
     sa.select(
         deliveries.c.number,
         UNSETTLED.label("is_open"),
@@ -295,7 +306,16 @@ _STANDING = Prepared(
         # a range, where a list would be another statement for each length: the wanted stand close together
         deliveries.c.number.between(sa.bindparam("e_first"), sa.bindparam("e_last")),
     )
+    .where(
+        ~sa.and_(
+            UNSETTLED,
+            subscribers.c.id.is_not(None),
+            sa.func.coalesce(subscriptions.c.status, "") == "active",
+            sa.func.coalesce(editions.c.replaced_by, -1) != 0,
+        )
+    )
 )
+"""Who of a range may not be sent to any more, or is settled. As a rule nobody: the others are not even read."""
 
 
 def _exclude(conn: sa.Connection, work: Work, now: datetime) -> dict[int, str]:
@@ -306,20 +326,17 @@ def _exclude(conn: sa.Connection, work: Work, now: datetime) -> dict[int, str]:
     span = {"e_issue": work.batch.issue, "e_first": min(wanted), "e_last": max(wanted)}
     suppressed = suppressed_among(conn, [delivery.address_hash for delivery in work.wanted])
     found: dict[int, str] = {}
-    for number, is_open, subscriber, status, is_empty in _STANDING.rows(conn, span):
-        delivery = wanted.get(number)
-        if delivery is None:
-            continue
-        if is_open and subscriber and status == "active" and not (is_empty or suppressed):
-            continue
-        reason = _why_not(subscriber, status, delivery.address_hash in suppressed)
-        if reason is None and is_empty:
-            reason = "withdrawn"
-        if not is_open:
-            found[number] = "settled"
-        elif reason is not None:
-            found[number] = reason
-            _write_excluded(conn, delivery, reason, now)
+    for number, is_open, subscriber, status, is_empty in _EXCEPTIONS.rows(conn, span):
+        if number in wanted:
+            hashed = wanted[number].address_hash
+            reason = _why_not(subscriber, status, hashed in suppressed)
+            found[number] = (reason or ("withdrawn" if is_empty else "")) if is_open else "settled"
+    for number, delivery in wanted.items() if suppressed else ():
+        if delivery.address_hash in suppressed:
+            found.setdefault(number, "suppressed")
+    for number, reason in found.items():
+        if reason != "settled":
+            _write_excluded(conn, wanted[number], reason, now)
     return found
 
 

@@ -7,7 +7,8 @@ import sqlalchemy as sa
 
 from newsletter.tables import batches, issues
 from posts.database import reading, writing
-from posts.prepared import Prepared
+from posts.prepared import Prepared, PreparedRows
+from posts.tables import UTCDateTime
 
 NOW = datetime(2026, 9, 15, 18, 0, tzinfo=UTC)
 
@@ -50,12 +51,25 @@ def test_values_go_in_and_come_out_as_by_the_slow_way(engine: sa.Engine) -> None
     assert fast[0][1].tzinfo is UTC
 
 
+_SET_ALL = PreparedRows(
+    {"id": sa.Integer(), "owner": sa.Text(), "lease": UTCDateTime(), "attempt": sa.Integer()},
+    lambda given: (
+        sa.update(batches)
+        .where(batches.c.id == given["id"], batches.c.finished.is_(False))
+        .values(owner=given["owner"], lease=given["lease"], attempt=given["attempt"])
+    ),
+)
+
+
 def test_many_rows_are_written_at_once(engine: sa.Engine) -> None:
-    rows = [{"b_id": n, "b_lease": NOW + n * timedelta(hours=1), "b_on_wire": [n]} for n in (1, 2)]
+    there = NOW.astimezone(timezone(timedelta(hours=-6)))
+    name = 'it\'s "Zoë" \\ \u2028 {}'
     with writing(engine) as conn:
-        _SET.run_many(conn, rows)
+        _SET_ALL.run(conn, [(1, name, there, 7), (2, None, None, 8), (9, "nobody", NOW, 1)])
     with reading(engine) as conn:
-        assert [tuple(row)[2] for row in _GET.rows(conn, {"g_id": 0})] == [[1], [2]]
+        query = sa.select(batches.c.id, batches.c.owner, batches.c.lease, batches.c.attempt)
+        found = [tuple(row) for row in conn.execute(query.order_by("id"))]
+    assert found == [(1, name, NOW, 7), (2, None, None, 8)]
 
 
 def test_it_is_part_of_the_connections_transaction(engine: sa.Engine) -> None:
