@@ -73,10 +73,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedEdition:
-    """An edition ready to be joined: constants, and an empty place for a field after each but the last.
-
-    `holes` says which field fills which: places 1, 3, 5 and so on.
-    """
+    """An edition ready to be joined: constants, an empty place for each hole, and which field fills which."""
 
     language: str
     pieces: tuple[bytes, ...]
@@ -118,7 +115,6 @@ class Joiner:
     """
 
     edition: LoadedEdition
-    names: tuple[str, ...]
     zone: ZoneInfo
     message_id: Callable[[int], bytes]
     leave_token: Callable[[int, int], bytes]
@@ -134,7 +130,8 @@ class Joiner:
     def joined(self, values: Mapping[str, bytes]) -> bytes:
         """The message with these personal fields."""
         pieces = [*self.edition.pieces]
-        pieces[1::2] = [values[name] for name in self.names]
+        for place, name in self.edition.holes:
+            pieces[place] = values[name]
         return b"".join(pieces)
 
     def values(self, reader: Reader) -> dict[str, bytes]:
@@ -184,7 +181,6 @@ def compile_joiner(
     leave, change = f"{base}/u/", f"{base}/preferences/"
     return Joiner(
         edition=edition,
-        names=tuple(name for _, name in edition.holes),
         zone=zone,
         message_id=keys.message_ids(issue_id, from_domain),
         leave_token=keys.tokens(UNSUBSCRIBE, date),
