@@ -288,10 +288,12 @@ def list_members(
         .order_by(_S.id)
         .limit(limit)
     )
+    # in a coalesce, so that pages are read along the ids: by the index of newsletters each page sorted the whole list
+    # (a million: 0.4 s for each 5,000)
     if newsletter is not None:
-        query = query.where(_S.newsletter == newsletter)
+        query = query.where(sa.func.coalesce(_S.newsletter, "") == newsletter)
     if status is not None:
-        query = query.where(_S.status == status)
+        query = query.where(sa.func.coalesce(_S.status, "") == status)
     return conn.execute(query).mappings().all()
 
 
