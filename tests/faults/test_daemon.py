@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,12 +23,21 @@ from dateline.config import load_config
 from dateline.daemon import await_lock
 from dateline.deliver_lock import DeliverLock
 from dateline.press import Press, open_press
-from newsletter.books import Books, books, list_doubts
+from newsletter.books import Books, books
 from newsletter.frequencies import DueOutcome
 from newsletter.issues import Issue, list_issues
 from posts.database import reading
 from posts.errors import Refused
-from tests.faults.press import ROOT, Received, a_press, a_sink, kill, migrate, wait_until
+from tests.faults.press import (
+    ROOT,
+    a_press,
+    a_sink,
+    assert_exact,
+    kill,
+    migrate,
+    own_program,
+    wait_until,
+)
 from tests.newsletter.ledger_builders import a_released_issue, issue_status
 
 CONNECTIONS, FLUSH_EVERY = 4, 10
@@ -185,23 +195,7 @@ def test_a_daemon_killed_while_it_sends_and_started_at_once_delivers_to_all(
                 wait_until(lambda: found_books(press, issue).sent == recipients)
                 wait_until(lambda: issue_status(press.engine, issue) == "done")
                 assert second.delivery_pid() != pid
-        found = found_books(press, issue)
-        with reading(press.engine) as conn:
-            doubts = list_doubts(conn, issue)
-    assert found.balance
-    assert_all_have_it(received, recipients)
-    repeats = received.repeats()
-    assert set(repeats) <= {f"reader{doubt.number}@example.net" for doubt in doubts}
-    assert sum(amount - 1 for amount in repeats.values()) <= BOUND
-
-
-def assert_all_have_it(received: Received, recipients: int) -> None:
-    """Nobody lost; whoever got it twice got the same Message-ID and the same bytes."""
-    lines = received.lines()
-    assert {who for who, _, _ in lines} == {
-        f"reader{n}@example.net" for n in range(1, recipients + 1)
-    }
-    assert len(set(lines)) == recipients
+        assert_exact(press, issue, received, recipients, stopped_at_most=BOUND, kills=1)
 
 
 def test_a_daemon_waits_for_the_lock_of_one_that_is_ending(tmp_path: Path) -> None:
@@ -275,8 +269,30 @@ def test_a_daemon_that_meets_another_names_it(tmp_path: Path) -> None:
     assert f"the daemon's delivery program, process {pid}" in str(refused.value)
 
 
+def test_a_second_daemon_on_the_same_database_waits_a_little_then_names_the_first_and_ends(
+    tmp_path: Path,
+) -> None:
+    with a_sink(tmp_path, delay_s=0.004) as (port, received):
+        press = a_sending_press(tmp_path, port)
+        issue = a_released_issue(press.engine, 1500)
+        with a_daemon(tmp_path) as first:
+            pid = first.delivery_pid()
+            wait_until(lambda: received.count() >= 20)
+            began = time.monotonic()
+            second = own_program(press, "--daemon", "--lock-wait", "1")
+            assert second.wait(timeout=30) == 1
+            assert time.monotonic() - began >= 1
+            assert first.process.poll() is None
+            assert is_running(pid)
+            wait_until(lambda: issue_status(press.engine, issue) == "done")
+        assert_exact(press, issue, received, 1500)
+    told = (tmp_path / "deliver.log").read_text()
+    assert f"the daemon's delivery program, process {pid}" in told
+    assert "daemon started" not in told
+
+
 @pytest.mark.long  # it waits fifteen seconds for the first to end
-def test_a_second_daemon_on_the_same_folder_is_refused_by_name(tmp_path: Path) -> None:
+def test_the_command_line_waits_as_long_as_is_promised(tmp_path: Path) -> None:
     a_sending_press(tmp_path, 9)
     with a_daemon(tmp_path) as daemon:
         pid = daemon.delivery_pid()

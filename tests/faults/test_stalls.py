@@ -5,6 +5,7 @@ import random
 import signal
 import sqlite3
 import subprocess
+import time
 from collections import Counter
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,8 +20,16 @@ from newsletter.books import books, list_doubts
 from newsletter.ledger import Batch, Delivery, Result, Standing, Work, flush
 from newsletter.retry import Verdict
 from posts.database import reading, writing
-from tests.faults.press import a_press, a_sink, delivery_program, kill, wait_until
-from tests.faults.test_kills import BOUND, CONNECTIONS, FLUSH_EVERY, assert_all_have_it
+from tests.faults.press import (
+    a_press,
+    a_sink,
+    assert_exact,
+    kill,
+    own_program,
+    wait_until,
+    watched_books,
+)
+from tests.faults.test_kills import BOUND, CONNECTIONS, FLUSH_EVERY
 from tests.newsletter.ledger_builders import (
     KEYS,
     MINUTE,
@@ -142,32 +151,36 @@ def size(request: pytest.FixtureRequest) -> tuple[int, int]:
     return (900, 60) if request.config.getoption("--long") else (60, 4)
 
 
-def test_a_program_stopped_and_continued_beside_another_repeats_only_what_is_named(
-    tmp_path: Path,
+@pytest.mark.parametrize(
+    ("lease_s", "recipients"),
+    [
+        pytest.param(6, 2000, id="a short lease"),
+        pytest.param(60, 20000, id="the real lease", marks=pytest.mark.long),
+    ],
+)
+def test_a_program_stopped_past_its_lease_and_continued_beside_another_repeats_only_what_is_named(
+    tmp_path: Path, lease_s: int, recipients: int
 ) -> None:
-    recipients = 400
-    with a_sink(tmp_path, delay_s=0.004) as (port, received):
+    with a_sink(tmp_path, delay_s=0.015) as (port, received):
         press = a_press(tmp_path, port, connections=CONNECTIONS, flush_every=FLUSH_EVERY)
         issue = a_released_issue(press.engine, recipients, batch=100)
-        first = delivery_program(press)
-        wait_until(lambda: received.count() >= 120)
-        stop_between_transactions(first, press)
-        (press.var / FILE_NAME).unlink()  # two hosts do not see each other's lock
-        second = delivery_program(press)
-        try:
-            wait_until(lambda: received.count() >= 200)
-            first.send_signal(signal.SIGCONT)
-            wait_until(lambda: issue_status(press.engine, issue) == "done")
-        finally:
-            kill(first)
-            kill(second)
-        with reading(press.engine) as conn:
-            found, doubts = books(conn, issue), list_doubts(conn, issue)
-    assert (found.sent, found.balance) == (recipients, True)
-    assert_all_have_it(received, recipients)
-    repeats = received.repeats()
-    assert set(repeats) <= {f"reader{doubt.number}@example.net" for doubt in doubts}
-    assert 0 < len(doubts) <= BOUND
+        with watched_books(press, issue):
+            first = own_program(press, "--lease", str(lease_s))
+            wait_until(lambda: received.count() >= 120)
+            stop_between_transactions(first, press)
+            lapsed = time.monotonic() + lease_s + 0.2
+            (press.var / FILE_NAME).unlink()  # two hosts do not see each other's lock
+            second = own_program(press, "--lease", str(lease_s))
+            try:
+                wait_until(lambda: time.monotonic() > lapsed and received.count() >= 200)
+                assert received.count() < recipients
+                first.send_signal(signal.SIGCONT)
+                wait_until(lambda: issue_status(press.engine, issue) == "done")
+            finally:
+                kill(first)
+                kill(second)
+        found = assert_exact(press, issue, received, recipients, stopped_at_most=BOUND, kills=1)
+    assert found.doubts
 
 
 def stop_between_transactions(process: subprocess.Popen[bytes], press: Press) -> None:

@@ -14,7 +14,7 @@ from newsletter.transport.base import Kind, Transport
 from newsletter.transport.maildir import GROUP, MaildirTransport, write_messages
 from tests.newsletter.transport.desk import Desk, a_parcel, a_pool, run, send
 from tests.newsletter.transport.scripted import obedient, serving
-from tests.smtp_sink import Sink
+from tests.smtp_sink import Record, Sink
 
 Received = Callable[[], list[str]]
 """Hashes of the messages that arrived, in any order."""
@@ -43,9 +43,9 @@ async def a_scripted(
 async def a_recorder(folder: Path) -> AsyncIterator[tuple[Transport, Received]]:
     """The sink of the kill tests, whose log says what it got."""
     log = folder / "log"
-    with log.open("w") as file:
+    with log.open("wb") as file:
         listening = await asyncio.get_running_loop().create_server(
-            lambda: Sink(file), "127.0.0.1", 0
+            lambda: Sink(Record(file)), "127.0.0.1", 0
         )
         yield (
             a_pool(listening.sockets[0].getsockname()[1], 2),
