@@ -22,6 +22,8 @@ MOST_THROTTLED = 3
 _AT_ONCE_S = 10.0
 _STRIKES_S = 60.0
 _LONGEST_PARK_S = 900.0
+_SOON_S, _LEAST_PER_S = 60.0, 0.2
+"""What opens later or takes less is nothing that a run by hand waits for."""
 _NO_BOUND = 1_000_000
 
 
@@ -119,8 +121,8 @@ class Gate:
         if self.pacer.rate_per_s is not None:
             speeds.append(self.pacer.rate_per_s)
         if self.bounds.at_once is not None:
-            # some answers take a second
-            speeds.append(2.0 * self.bounds.at_once)
+            # how long an answer takes is not known; to look too early costs little, too late leaves the provider idle
+            speeds.append(20.0 * self.bounds.at_once)
         return min(speeds, default=None)
 
     def is_shared(self, *, shared: bool) -> bool:
@@ -137,6 +139,7 @@ class Naming:
         "_waiting",
         "again_s",
         "came_short",
+        "comes_s",
         "counts",
         "lane",
         "now",
@@ -152,6 +155,8 @@ class Naming:
         self.lane = lane
         self.came_short = False
         """True after a pick that left room, because none of those who are left may be named."""
+        self.comes_s = 0.0
+        """Until what was put off for a slow provider has had its turn; not for one that is as good as closed."""
         self.again_s = float("inf")
         """After how long it is worth while to pick again, where a provider held somebody back; where only those on the
         wire are in the way, an answer says it."""
@@ -160,7 +165,10 @@ class Naming:
 
     def park_s(self, addresses: Iterable[str]) -> float:
         """After how long it is worth while to look at these again; 0.0: they need not wait."""
-        return self._gates.park_s(addresses, self.now)
+        delay_s, is_closed = self._gates.park_s(addresses, self.now)
+        if not is_closed:
+            self.comes_s = max(self.comes_s, delay_s)
+        return delay_s
 
     def may(self, address: str) -> bool:
         """True when this one may be named now: it is counted."""
@@ -272,19 +280,21 @@ class Gates:
         """The relays that are set aside while another one is well: what was named for them is to be named anew."""
         return frozenset(gate.key for gate in self.relays if gate.is_down)
 
-    def park_s(self, addresses: Iterable[str], now: float) -> float:
+    def park_s(self, addresses: Iterable[str], now: float) -> tuple[float, bool]:
         """After how long it is worth while to look at deliveries again whose providers are slow: the least of them,
-        behind what was put off before."""
-        soonest = _LONGEST_PARK_S
+        behind what was put off before; and whether none of these takes anything worth waiting for."""
+        soonest, is_closed = _LONGEST_PARK_S, True
         for key, count in Counter(map(self.provider_of, addresses)).items():
             gate = self.providers.get(key)
             if gate is None:
-                return 0.0
+                return 0.0, False
+            opens = gate.opens if gate.window_room(now) <= 0 else now
             speed = gate.speed_per_s() or 1.0
-            begin = max(gate.parked, gate.opens if gate.window_room(now) <= 0 else now, now)
-            gate.parked = min(begin + count / speed, now + _LONGEST_PARK_S)
+            gate.parked = min(max(gate.parked, opens, now) + count / speed, now + _LONGEST_PARK_S)
             soonest = min(soonest, gate.parked - now)
-        return soonest
+            rate = gate.pacer.rate_per_s
+            is_closed &= opens - now > _SOON_S or (rate is not None and rate < _LEAST_PER_S)
+        return soonest, is_closed
 
     # on the wire
 

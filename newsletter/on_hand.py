@@ -210,20 +210,19 @@ class OnHand:
         naming.came_short = room > 0 and any(held.pending for held in self.held.values())
         return picked
 
-    def park(self, naming: Naming, wall: datetime, *, crowded: bool) -> float:
+    def park(self, naming: Naming, wall: datetime, *, crowded: bool) -> None:
         """Gives batches back of which nobody may be named: those that have waited for long, and where places are needed
-        (`crowded`) all but the oldest. Gives the longest time in seconds until one is due again."""
-        longest = 0.0
+        (`crowded`) all but the oldest."""
         waiting = [held for held in self.held.values() if held.pending and not held.is_over]
+        is_long = LONG_WAIT_S <= naming.again_s < float("inf")
         for place, held in enumerate(waiting):
-            if not (crowded and place) and naming.now - held.picked_at < LONG_WAIT_S:
+            waited_s = naming.now - held.picked_at
+            if not (is_long or (crowded and place) or waited_s >= LONG_WAIT_S):
                 continue
             delay_s = naming.park_s(delivery.address for delivery in held.pending)
             if delay_s > 0:
                 held.pending.clear()
                 held.not_before = wall + timedelta(seconds=delay_s)
-                longest = max(longest, delay_s)
-        return longest
 
     def restore(self, request: Request) -> None:
         """The turn failed: everything is where it was before."""

@@ -245,8 +245,8 @@ class Sender:
             self._pick_at = now + min(naming.again_s, _POLL_S) if naming.came_short else now
             if naming.came_short and naming.room > 0:
                 crowded = self._may_lease and len(self._hand.held) >= ISSUES_AT_ONCE
-                parked_s = self._hand.park(naming, wall, crowded=crowded)
-                self._parked_until = max(self._parked_until, now + parked_s + _POLL_S)
+                self._hand.park(naming, wall, crowded=crowded)
+                self._parked_until = max(self._parked_until, now + naming.comes_s + _POLL_S)
         named = sum(len(work.wanted) for work in request.works) + request.notice_room
         return replace(
             request,

@@ -155,7 +155,7 @@ class RelayChain:
         self._log = log
         self._tick_s = tick_s
         self._timer: asyncio.TimerHandle | None = None
-        self._is_closing = False
+        self._is_closing = self._was_busy = False
         self.lanes: Sequence[_Lane] = [_Lane(self, gate) for gate in gates.relays]
         for number, lane in enumerate(self.lanes):
             lane.pool = build(number, self._changed)
@@ -226,19 +226,13 @@ class RelayChain:
         now = self.loop.time()
         self._timer = self.loop.call_later(self._tick_s, self._tick)
         busy = [lane.sample(now) for lane in self.lanes]
+        self._was_busy = any(busy)
         self._changed()
-        if len(self.lanes) == 1 or self._supply is None:
-            return
-        if any(busy) or self._supply.has_parcels:
-            used = self._gates.lane(now)
-            for lane in self.lanes:
-                if lane.gate is used:
-                    break
-                lane.pool.try_out()
-        self.wake()
+        if len(self.lanes) > 1:
+            self.wake()
 
     def _changed(self) -> None:
-        """A relay's trouble began or ended: which ones are to be named for?"""
+        """A relay's trouble began or ended: which ones are to be named for, which tried out?"""
         if self._is_closing:
             return
         any_ready = any(lane.pool.is_ready for lane in self.lanes)
@@ -247,6 +241,18 @@ class RelayChain:
             lane.gate.is_down = not lane.pool.is_ready if any_ready else trouble is not None
             if len(self.lanes) > 1:
                 self._tell(lane, trouble)
+        if len(self.lanes) > 1 and self._supply is not None:
+            self._try_out(self._supply)
+
+    def _try_out(self, supply: Supply) -> None:
+        """Connects to those before the one in use whose time has come, while there is something to send."""
+        if not (self._was_busy or supply.has_parcels):
+            return
+        used = self._gates.lane(self.loop.time())
+        for lane in self.lanes:
+            if lane.gate is used:
+                return
+            lane.pool.try_out()
 
     def _tell(self, lane: _Lane, trouble: Trouble | None) -> None:
         if trouble is not None and trouble.what != lane.told:

@@ -283,9 +283,17 @@ def test_what_another_process_found_later_holds() -> None:
 def test_what_is_put_off_for_a_slow_provider_queues_up_behind_what_was_put_off_before() -> None:
     made = gates(rate_per_s=10.0)
     batch = [f"r{n}@gmail.com" for n in range(200)]
-    assert made.park_s(batch, 0.0) == pytest.approx(20.0)
-    assert made.park_s(batch, 0.0) == pytest.approx(40.0)
-    assert made.park_s(batch, 100.0) == pytest.approx(20.0)
-    assert made.park_s([*batch, "somebody@example.net"], 0.0) == 0.0
+    assert made.park_s(batch, 0.0) == (pytest.approx(20.0), False)
+    assert made.park_s(batch, 0.0) == (pytest.approx(40.0), False)
+    assert made.park_s(batch, 100.0) == (pytest.approx(20.0), False)
+    assert made.park_s([*batch, "somebody@example.net"], 0.0) == (0.0, False)
     for _ in range(100):
-        assert made.park_s(batch, 0.0) <= 900.0
+        assert made.park_s(batch, 0.0)[0] <= 900.0
+
+
+def test_what_waits_for_a_limit_is_nothing_that_a_run_by_hand_waits_for() -> None:
+    made = gates(windows=(LIMIT,))
+    made.told(a_room(GMAIL, 0, 600.0), 0.0, WALL)
+    delay_s, is_closed = made.park_s(["a@gmail.com"], 0.0)
+    assert 600.0 <= delay_s <= 900.0
+    assert is_closed
