@@ -133,6 +133,7 @@ class _Press:
         self.desk = desk
         self.layout = layout
         self.hashes: dict[Item, bytes] = {}
+        self._headers_of: dict[str, tuple[bytes, bytes, bytes]] = {}
         seed = f"{newsletter.slug}\0{issue_id}\0{desk.date.isoformat()}".encode()
         self.boundary = "=_" + hashlib.sha256(seed).hexdigest()[:32]
         """The same for all editions: quoted-printable never holds `=_` (RFC 2045 6.7), so no text can end a part."""
@@ -179,10 +180,25 @@ class _Press:
 
     def _headers(self, digest: Digest) -> list[Item]:
         """The header: what is the same for all, with holes for To, Message-ID and List-Unsubscribe (mail.md 1.2)."""
+        first, third, fourth = self._common_headers(digest)
+        subject = text_header("Subject", digest.subject)
+        return [
+            first,
+            "to",
+            b"\r\n" + subject + date_header(self.desk.date) + b"Message-ID: ",
+            "message_id",
+            third,
+            "list_unsubscribe",
+            fourth,
+        ]
+
+    def _common_headers(self, digest: Digest) -> tuple[bytes, bytes, bytes]:
+        """What stands before To, behind Message-ID and behind List-Unsubscribe; made once a language."""
+        if digest.language in self._headers_of:
+            return self._headers_of[digest.language]
         mail, slug = self.mail, self.newsletter.slug
         domain = domain_of(mail.from_)
         first = mailbox_header("From", digest.name, mail.from_) + b"To: "
-        second = b"\r\n" + text_header("Subject", digest.subject) + date_header(self.desk.date)
         third = b"\r\n"
         if mail.reply_to:
             third += mailbox_header("Reply-To", "", mail.reply_to)
@@ -201,15 +217,9 @@ class _Press:
             )
         )
         kind = f'Content-Type: multipart/alternative;\r\n boundary="{self.boundary}"\r\n\r\n'
-        return [
-            first,
-            "to",
-            second + b"Message-ID: ",
-            "message_id",
-            third + b"List-Unsubscribe: <",
-            "list_unsubscribe",
-            fourth + kind.encode("ascii"),
-        ]
+        made = first, third + b"List-Unsubscribe: <", fourth + kind.encode("ascii")
+        self._headers_of[digest.language] = made
+        return made
 
 
 def _salt(

@@ -1,6 +1,7 @@
 """The furniture of mails in the reader's language: counts, bylines, labels, the lines of the footer."""
 
 from datetime import date, datetime
+from functools import lru_cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -32,6 +33,11 @@ def direction(language: str) -> str:
     return "rtl" if primary_language(language) in _RIGHT_TO_LEFT else "ltr"
 
 
+@lru_cache(maxsize=4096)
+def _number(count: int, language: str) -> str:
+    return format_decimal(count, locale=language)
+
+
 class Words:
     """Phrases of one language, finished: a template gets these and no numbers."""
 
@@ -45,7 +51,7 @@ class Words:
 
     def counted(self, one: str, many: str, count: int) -> str:
         """`one` or `many` translated for `count`, `{n}` written as the language writes numbers."""
-        number = format_decimal(count, locale=self.language)
+        number = _number(count, self.language)
         return self._translations.ngettext(one, many, count).format(n=number)
 
     def date_line(self, moment: datetime, zone: ZoneInfo) -> str:
