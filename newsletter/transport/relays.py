@@ -40,6 +40,7 @@ class _Lane:
         self.pool: SmtpTransport
         self.taken = 0
         self.told: str | None = None
+        self._is_free = False
         self._chain = chain
         self._gates = chain.gates
         self._overall = chain.gates.overall
@@ -52,6 +53,7 @@ class _Lane:
     def start(self, supply: Supply) -> None:
         """Begins to take from `supply`."""
         self._supply = supply
+        self._look()
         self.may_finish = supply.may_finish
         self.pool.start(self)
 
@@ -60,7 +62,11 @@ class _Lane:
     @property
     def has_parcels(self) -> bool:
         """True when the next one is for this relay and its pace lets it go."""
-        if not self._supply.has_parcels or not self._is_mine():
+        if not self._supply.has_parcels:
+            return False
+        if self._is_free:
+            return True
+        if not self._is_mine():
             return False
         wait = self._wait()
         if wait > 0:
@@ -69,16 +75,20 @@ class _Lane:
 
     def take(self) -> Parcel | None:
         """The next one that is for this relay, when its pace lets it go."""
-        if self.pool.trouble is not None or not self._is_mine():
+        if self.pool.trouble is not None:
             return None
-        wait = self._wait()
-        if wait > 0:
-            self._wake_in(wait)
-            return None
+        if not self._is_free:
+            if not self._is_mine():
+                return None
+            wait = self._wait()
+            if wait > 0:
+                self._wake_in(wait)
+                return None
         parcel = self._supply.take()
         if parcel is not None:
             self.taken += 1
-            self._count()
+            if not self._is_free:
+                self._count()
         return parcel
 
     def done(self, parcel: Parcel, outcome: Outcome) -> None:
@@ -86,13 +96,21 @@ class _Lane:
         if outcome.slow_down or not self._gates.is_open or self.gate.pacer.is_slowed:
             now = self._chain.loop.time()
             self._gates.heard(self.gate, parcel.recipient, outcome, now, self._seen(now))
+            self._look()
         self._supply.done(parcel, outcome)
 
     # its pace
 
+    def _look(self) -> None:
+        """Nothing is asked of a message while there is one relay, without a rate: it is asked for every one."""
+        is_only = len(self._chain.lanes) == 1
+        self._is_free = is_only and self.gate.pacer.rate_per_s is None and self._overall is None
+
     def _is_mine(self) -> bool:
         if len(self._chain.lanes) == 1:
             return True
+        if not self._supply.has_parcels:  # puts the one in front that may go
+            return False
         named_for = self._gates.head_lane()
         if named_for is not None:
             return named_for == self.gate.key
@@ -124,6 +142,7 @@ class _Lane:
 
     def sample(self, now: float) -> bool:
         """Looks at what was taken since the last time, every second or so; True when something was."""
+        self._look()
         taken, took_s = self.taken - self._seen_of, now - self._seen_at
         if took_s >= 1.0:
             self._seen_per_s = taken / took_s
