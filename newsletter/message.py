@@ -122,6 +122,7 @@ class Joiner:
     leave_url: bytes
     leave_lines: tuple[bytes, bytes]
     change_lines: tuple[bytes, bytes]
+    shows_name: bool
 
     def message(self, reader: Reader) -> bytes:
         """The complete message, the same bytes at every attempt; raises HeaderError for an address that is none."""
@@ -154,12 +155,12 @@ class Joiner:
             "message_id": self.message_id(reader.subscriber),
             "list_unsubscribe": self.leave_url + leave,
             "html.address": html_address,
-            "html.name": encoded_value(escape(name)) if name else b"",
+            "html.name": encoded_value(escape(name)) if self.shows_name else b"",
             "html.since": html_since,
             "html.unsubscribe_url": leave_html + leave_end,
             "html.preferences_url": change_html + change_end,
             "text.address": text_address,
-            "text.name": encoded_value(name) if name else b"",
+            "text.name": encoded_value(name) if self.shows_name else b"",
             "text.since": text_since,
             "text.unsubscribe_url": leave_text + leave_end,
             "text.preferences_url": change_text + change_end,
@@ -188,6 +189,7 @@ def compile_joiner(
         leave_url=leave.encode("ascii"),
         leave_lines=(encoded_value(escape(leave)), encoded_value(leave)),
         change_lines=(encoded_value(escape(change)), encoded_value(change)),
+        shows_name=any(name.endswith(".name") for _, name in edition.holes),
     )
 
 
