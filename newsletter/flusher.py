@@ -19,8 +19,10 @@ from newsletter.gates import ALL, PROVIDER, Plan, Room
 from newsletter.leases import Waiting
 from newsletter.ledger import Batch, Delivery, Flushed, InDoubt, Standing, Work, flush
 from newsletter.notices import Notice
+from newsletter.progress import SenderReport
 from newsletter.retry import Verdict
 from newsletter.sealed import Messages
+from newsletter.senders import forget_all_senders, record_sender
 from newsletter.tokens import Keys
 from posts.database import Watch, reading, writing
 from posts.errors import StoreError
@@ -84,7 +86,8 @@ class Answer:
 
 @dataclass(slots=True, kw_only=True)
 class Flusher:
-    """Who turns requests into answers for one owner. `reseal` seals an issue anew of which a post was withdrawn."""
+    """Who turns requests into answers for one owner. `reseal` seals an issue anew of which a post was withdrawn.
+    `report` gives what the process says of itself, when it is time to write that down."""
 
     engine: sa.Engine
     keys: Keys
@@ -95,6 +98,7 @@ class Flusher:
     in_doubt: InDoubt
     only: int | None = None
     reseal: Callable[[int], None] | None = None
+    report: Callable[[], SenderReport | None] | None = None
     _evened: float = float("-inf")
     _watch: Watch | None = None
     _quiet: Answer | None = None
@@ -104,6 +108,8 @@ class Flusher:
         """Takes over what former owners left; `everyone`: all leases there are, their owners are known to be dead."""
         with writing(self.engine) as conn:
             now = self.clock()
+            if everyone:
+                forget_all_senders(conn)
             notice_store.recover_notices(conn, now, everyone=everyone)
             return leases.recover(conn, now, everyone=everyone)
 
@@ -128,6 +134,7 @@ class Flusher:
         Where nothing at all was open, only a commit can change that: until there is one the answer stays.
         """
         try:
+            self._report_at_rest()
             if self._is_quiet() and self._quiet is not None:
                 return self._quiet
             self._reseal()
@@ -147,6 +154,13 @@ class Flusher:
         is_busy = waiting.open or waiting.due or waiting.lapsed or waiting.even
         self._quiet = None if is_busy else answer
         return answer
+
+    def _report_at_rest(self) -> None:
+        """A process that has nothing to flush says that it lives."""
+        report = self.report() if self.report is not None else None
+        if report is not None:
+            with writing(self.engine) as conn:
+                record_sender(conn, self.owner, report, self.clock())
 
     def _is_quiet(self) -> bool:
         """True while the last look found nothing and nobody has committed since. An idle press looks every second."""
@@ -171,6 +185,8 @@ class Flusher:
 
     def _write(self, conn: sa.Connection, request: Request, answer: Answer) -> None:
         now = self.clock()
+        if self.report is not None and (report := self.report()) is not None:
+            record_sender(conn, self.owner, report, now)
         until = now + self.lease
         if request.plan is not None:
             # locked first, counted last: two processes never get the same room

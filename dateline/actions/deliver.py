@@ -23,6 +23,7 @@ from dateline.actions.holding import note, note_after, refuse_held, watching
 from dateline.actions.noting import NotingFlusher
 from dateline.actions.relay import build_transport, refuse_dead_links, refuse_open_talk
 from dateline.actions.release import reseal
+from dateline.actions.reporting import build_report
 from dateline.actions.signing import load_signing_keys
 from dateline.deliver_lock import DeliverLock
 from dateline.press import Press
@@ -32,11 +33,12 @@ from newsletter.headers import domain_of
 from newsletter.issues import get_issue
 from newsletter.overview import list_next_retries
 from newsletter.paces import FoundPace, list_paces
-from newsletter.progress import RateMeter
+from newsletter.progress import RateMeter, Reporter
 from newsletter.runs import Counts, Pace, State
 from newsletter.sealed import Messages
 from newsletter.sender import Sender
-from posts.database import open_engine, reading
+from newsletter.senders import forget_sender
+from posts.database import open_engine, reading, writing
 from posts.errors import DatelineError, Refused
 
 __all__ = [
@@ -241,6 +243,7 @@ def _send(
 ) -> Counts:
     """Sends as the holder of the lock: on SQLite that proves every former owner dead."""
     mail = press.config.mail
+    owner = f"{os.uname().nodename}:{os.getpid()}:{secrets.token_hex(4)}"
     engine = open_engine(
         press.engine.url.render_as_string(hide_password=False), power_safe=mail.power_safe
     )
@@ -255,7 +258,7 @@ def _send(
                 zone=press.config.site.zone,
                 signing_keys=load_signing_keys(press),
             ),
-            owner=f"{os.uname().nodename}:{os.getpid()}:{secrets.token_hex(4)}",
+            owner=owner,
             clock=press.clock,
             lease=press.patience.lease,
             in_doubt=mail.in_doubt,
@@ -274,7 +277,17 @@ def _send(
             ends = lambda: stop() or is_held()  # noqa: E731  asked all the time
             return runner.run(_run(press, flusher, ends, enough, grace_s))
     finally:
+        _sign_off(press, owner)
         engine.dispose()
+
+
+def _sign_off(press: Press, owner: str) -> None:
+    """Takes the row of this process away; where the database has failed, time does."""
+    try:
+        with writing(press.engine) as conn:
+            forget_sender(conn, owner)
+    except SQLAlchemyError as error:
+        log.warning("the last report was left behind", why=type(error).__name__)
 
 
 def _reseal(press: Press, issue: int) -> None:
@@ -298,16 +311,25 @@ async def _run(
         flush_every=mail.flush_every,
         retry_for=mail.retry_for,
     )
+    transport = build_transport(press)
     sender = Sender(
         flusher,
-        build_transport(press),
+        transport,
         pace,
         sender=mail.from_,
         clock=press.clock,
         chance=random.random,
         log=log,
     )
-    await sender.run(stop=stop, enough=lambda state: enough(state, sender.counts), grace_s=grace_s)
+    reporter = Reporter()
+    flusher.report = lambda: reporter.due(time.monotonic())
+
+    def is_enough(state: State) -> bool:
+        report = build_report(state, sender.counts, transport)
+        reporter.note(report, time.monotonic(), rests=state.idle)
+        return enough(state, sender.counts)
+
+    await sender.run(stop=stop, enough=is_enough, grace_s=grace_s)
     return sender.counts
 
 

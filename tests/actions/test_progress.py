@@ -17,7 +17,7 @@ from dateline.press import Press
 from newsletter.books import books
 from newsletter.issues import IssueStatus, mark_status
 from newsletter.progress import RelayReport, SenderReport
-from newsletter.senders import record_sender
+from newsletter.senders import SendingProcess, list_senders, record_sender
 from posts.database import reading, writing
 from tests.actions.mailing import Clock, a_post, a_press, a_released_issue, readers
 from tests.actions.relay import Board, a_relay
@@ -205,3 +205,21 @@ def test_each_relay_is_shown_once_as_it_was_seen_last(press: Press, clock: Clock
         ("mx.example:25", "set aside")
     ]
     assert figures.pulse.workers == 2
+
+
+def test_who_sends_says_so_while_it_sends_and_no_longer(
+    press: Press, issue: int, board: Board
+) -> None:
+    seen: list[list[SendingProcess]] = []
+
+    def look(_count: int) -> None:
+        with reading(press.engine) as conn:
+            seen.append(list_senders(conn, press.clock()))
+
+    board.on_message = look
+    deliver(press, issue=issue)
+    assert [len(alive) for alive in seen] == [1] * 6
+    assert [relay.name for relay in seen[-1][0].report.relays] == [f"127.0.0.1:{board.port}"]
+    assert seen[-1][0].report.relays[0].state == "in use"
+    look(0)
+    assert seen[-1] == []

@@ -6,7 +6,10 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from newsletter.flusher import Flusher, Request
+from newsletter.progress import SenderReport
 from newsletter.sealed import Messages
+from newsletter.senders import list_senders, record_sender
+from posts.database import reading, writing
 from tests.newsletter.ledger_builders import KEYS, NOW, a_released_issue
 
 
@@ -62,3 +65,33 @@ def test_while_an_issue_is_open_every_look_asks(sqlite_engine: sa.Engine) -> Non
     flusher.look()
     assert first > 0
     assert len(seen) == 2 * first
+
+
+def _reported(engine: sa.Engine) -> dict[str, int]:
+    with reading(engine) as conn:
+        return {one.owner: one.report.sent for one in list_senders(conn, NOW)}
+
+
+def test_a_report_is_written_in_the_turn_that_is_taken_anyway(engine: sa.Engine) -> None:
+    flusher, reports = _flusher(engine), [SenderReport(sent=4), None]
+    flusher.report = lambda: reports.pop(0)
+    flusher.turn(Request())
+    flusher.turn(Request())
+    assert (_reported(engine), reports) == ({"me": 4}, [])
+
+
+def test_at_rest_a_look_writes_the_report(engine: sa.Engine) -> None:
+    flusher = _flusher(engine)
+    flusher.look()
+    flusher.report = lambda: SenderReport(sent=4)
+    flusher.look()
+    assert _reported(engine) == {"me": 4}
+
+
+def test_who_takes_all_leases_over_forgets_all_who_sent(engine: sa.Engine) -> None:
+    with writing(engine) as conn:
+        record_sender(conn, "dead", SenderReport(), NOW)
+    _flusher(engine).recover(everyone=False)
+    assert _reported(engine) == {"dead": 0}
+    _flusher(engine).recover(everyone=True)
+    assert _reported(engine) == {}
