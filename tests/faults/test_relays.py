@@ -1,10 +1,12 @@
 """Relays that hang, hang up, refuse, dawdle and send us away: nobody is lost, and a repeat is only ever of a message
 whose answer the relay kept to itself (DESIGN.md 8.6 and 8.11)."""
 
+import time
 from pathlib import Path
 
 import pytest
 
+from dateline.actions.deliver import deliver
 from tests.actions.mailing import Clock
 from tests.faults.manners import Plan
 from tests.faults.press import a_press, a_sink, assert_exact, deliver_to_the_end, watched_books
@@ -51,6 +53,19 @@ def test_whatever_a_relay_does_each_has_it_and_only_a_lost_reply_makes_a_repeat(
 ) -> None:
     received = deliver_through(tmp_path, plan, RECIPIENTS, connections=4)
     assert set(misdeeds) <= set(received)
+
+
+def test_a_relay_that_takes_fewer_connections_than_are_set_is_not_left_alone_for_it(
+    tmp_path: Path,
+) -> None:
+    """The one that it takes ends after a hundred messages; the refusal of the second must not hold up the third."""
+    with a_sink(tmp_path, plan=Plan(most_connections=1)) as (port, received):
+        press = a_press(tmp_path, port, connections=3)
+        issue = a_released_issue(press.engine, 230, batch=50)
+        deadline = time.monotonic() + 30
+        assert deliver(press, stop=lambda: time.monotonic() > deadline).trouble is None
+        assert "greeted with 421" in received.misdeeds()
+        assert_exact(press, issue, received, 230)
 
 
 @pytest.mark.parametrize(
