@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 import structlog
 
 from dateline.actions.gates import build_gates, relay_settings
-from dateline.actions.gates import rate_of as rate_of_relay
 from dateline.press import Press
 from newsletter.headers import domain_of
 from newsletter.paces import list_found
@@ -86,14 +85,6 @@ def refuse_open_talk(press: Press) -> None:
                 where=f"{section} username",
                 remedy='Remove it, or set tls to "starttls" or "implicit".',
             )
-
-
-def rate_of(press: Press) -> float | None:
-    """Messages a second to the first relay; None: as fast as it takes them."""
-    mail = press.config.mail
-    if mail.transport == "maildir":
-        return None
-    return rate_of_relay(relay_settings(mail)[0], is_local=is_local(mail.host))
 
 
 def build_transport(press: Press) -> Transport:

@@ -1,6 +1,6 @@
 """`dateline/actions/gates.py`: what `[mail]` says of relays and providers, as gates."""
 
-from dateline.actions.gates import build_gates, relay_settings
+from dateline.actions.gates import DEFAULT_RATE_PER_S, build_gates, relay_settings
 from newsletter.gates import Gates, provider_key
 from newsletter.pacing import Window
 from newsletter.spec import MailSettings
@@ -84,3 +84,14 @@ def test_bounds_that_are_set_for_a_large_provider_hold_instead() -> None:
     mine = made.providers[provider_key("googlemail.com")]
     assert (mine.bounds.rate_per_s, mine.bounds.at_once) == (4.0, None)
     assert made.provider_of("ana@x.org") == provider_key("googlemail.com")
+
+
+def test_a_relay_elsewhere_gets_ten_a_second_unless_told_and_our_own_as_many_as_it_takes() -> None:
+    assert gates(False, host="one.example").relays[0].pacer.rate_per_s == DEFAULT_RATE_PER_S == 10.0
+    assert gates(False, host="one.example", rate=3).relays[0].pacer.rate_per_s == 3.0
+    assert gates(True, host="127.0.0.1").relays[0].pacer.rate_per_s is None
+
+
+def test_a_relay_here_and_one_elsewhere_each_have_their_own_default() -> None:
+    made = gates(True, False, host="127.0.0.1", relays=[{"host": "two.example"}])
+    assert [gate.pacer.rate_per_s for gate in made.relays] == [None, 10.0]

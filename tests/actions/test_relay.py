@@ -5,11 +5,9 @@ from pathlib import Path
 import pytest
 
 from dateline.actions.deliver import deliver
-from dateline.actions.gates import DEFAULT_RATE_PER_S
 from dateline.actions.relay import (
     is_local,
     leads_nowhere,
-    rate_of,
     refuse_dead_links,
     refuse_open_talk,
 )
@@ -83,6 +81,16 @@ def test_open_talk_to_a_relay_elsewhere_is_refused(tmp_path: Path) -> None:
     assert refused.value.where == "[mail] tls"
 
 
+def test_a_further_relay_is_asked_the_same(tmp_path: Path) -> None:
+    second = {"host": "smtp2.relay.net", "port": 25, "tls": "none"}
+    press = a_press(tmp_path, url="https://example.org", host="127.0.0.1", relays=[second])
+    with pytest.raises(Refused, match="links to unsubscribe"):
+        refuse_dead_links(press)
+    with pytest.raises(Refused, match=r"smtp2\.relay\.net") as refused:
+        refuse_open_talk(press)
+    assert refused.value.where == "[[mail.relays]] tls"
+
+
 def test_a_password_never_goes_out_without_tls(tmp_path: Path) -> None:
     mail = a_press(tmp_path).config.mail.model_copy(
         update={"tls": "none", "host": "127.0.0.1", "username": "gazette"}
@@ -102,15 +110,6 @@ def test_a_password_never_goes_out_without_tls(tmp_path: Path) -> None:
 )
 def test_else_it_may_talk(tmp_path: Path, update: dict[str, object]) -> None:
     refuse_open_talk(_with_mail(tmp_path, a_press(tmp_path).config.mail.model_copy(update=update)))
-
-
-def test_a_relay_elsewhere_gets_ten_a_second_unless_told_and_our_own_as_many_as_it_takes(
-    tmp_path: Path,
-) -> None:
-    assert rate_of(a_press(tmp_path, host="smtp.relay.net")) == DEFAULT_RATE_PER_S == 10.0
-    assert rate_of(a_press(tmp_path, host="smtp.relay.net", rate=3)) == 3
-    assert rate_of(a_press(tmp_path, host="127.0.0.1")) is None
-    assert rate_of(a_press(tmp_path, transport="maildir")) is None
 
 
 def test_names_of_this_machine() -> None:

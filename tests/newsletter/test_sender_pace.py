@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,6 +16,7 @@ import sqlalchemy as sa
 from newsletter.books import books
 from newsletter.flusher import Flusher
 from newsletter.gates import Gate, Gates, provider_key, relay_key
+from newsletter.notices import queue_notice
 from newsletter.paces import list_found, list_paces
 from newsletter.pacing import Bounds, Window
 from newsletter.runs import Pace, State
@@ -117,11 +119,14 @@ def send(
     connections: int = 4,
     flush_every: int = 10,
     clock: Callable[[], datetime] | None = None,
+    owner: str = "me",
+    shared: bool = False,
+    key: str | None = None,
 ) -> Run:
     """One process, from its start to its end, with what former ones found; at most a minute."""
     clock, told = clock or Clock(), Told()
     flusher: Flusher = a_flusher(engine)
-    flusher.clock = clock
+    flusher.clock, flusher.owner = clock, owner
 
     async def run() -> Run:
         loop = asyncio.get_running_loop()
@@ -137,13 +142,14 @@ def send(
             bounds = relays or [Bounds() for _ in sites]
             gates = Gates(
                 [
-                    Gate(relay_key("127.0.0.1", site.port), bound, loop.time())
+                    Gate(key or relay_key("127.0.0.1", site.port), bound, loop.time())
                     for site, bound in zip(sites, bounds, strict=True)
                 ],
                 groups={domain: provider_key(domain) for domain, _ in providers},
                 providers=[
                     Gate(provider_key(domain), bound, loop.time()) for domain, bound in providers
                 ],
+                shared=shared,
             )
             with reading(engine) as conn:
                 gates.restore(list_found(conn, clock()), loop.time(), clock())
@@ -376,3 +382,73 @@ def test_a_relay_that_throttles_everybody_is_slowed_as_a_whole(sqlite_engine: sa
     rate = run.chain.gates.relays[0].pacer.rate_per_s
     assert rate is not None
     assert 4 < rate < 60
+
+
+def two_at_once(
+    engine: sa.Engine, relays: Sequence[Bounds], enough: Callable[[State], bool]
+) -> list[Site]:
+    """Two processes' senders beside each other, each with a listener of its own for the one relay."""
+    sites, clock = [Site(), Site()], Clock()
+
+    def one(number: int) -> Run:
+        # one key for both: to them it is one relay
+        return send(
+            engine,
+            [sites[number]],
+            relays=relays,
+            enough=enough,
+            clock=clock,
+            owner=f"process {number}",
+            shared=True,
+            key="relay one.example:25",
+        )
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(one, range(2)))
+    return sites
+
+
+def test_two_processes_share_a_limit(engine: sa.Engine) -> None:
+    issue = a_released_issue(engine, 120, batch=10)
+    limit = [Bounds(windows=(Window(70, 3600, "70 in 1h"),))]
+    sites = two_at_once(
+        engine, limit, lambda state: state.trouble is not None and state.trouble_s > 0.5
+    )
+    assert_balanced(engine, issue, sites, 70)
+    assert all(site.recipients for site in sites)
+
+
+def test_two_processes_share_a_rate(engine: sa.Engine) -> None:
+    issue = a_released_issue(engine, 100, batch=10)
+    began = time.monotonic()
+    sites = two_at_once(engine, [Bounds(rate_per_s=20.0)], lambda state: state.idle)
+    took_s = time.monotonic() - began
+    assert_balanced(engine, issue, sites, 100)
+    assert all(site.recipients for site in sites)
+    # 5 seconds' worth, two of them ahead; alone each would take 20 a second
+    assert took_s >= 2.9
+
+
+def test_notices_go_first_count_and_are_held_back_by_a_relays_limit_alone(
+    sqlite_engine: sa.Engine,
+) -> None:
+    issue, site = an_issue(sqlite_engine, 20, slow=2), Site()
+    with writing(sqlite_engine) as conn:
+        for number in range(4):
+            queue_notice(conn, "confirm", None, f"new{number}@{SLOW}", b"To: x\r\n\r\nhi\r\n", NOW)
+    limit = Bounds(windows=(Window(10, 3600, "10 in 1h"),))
+    tight = Bounds(windows=(Window(2, 3600, "2 in 1h"),))
+    run = send(
+        sqlite_engine,
+        [site],
+        relays=[limit],
+        providers=[(SLOW, tight)],
+        enough=lambda state: state.trouble is not None and state.trouble_s > 0.3,
+    )
+    # somebody waits for a notice: the provider's limit does not hold it back, the relay's would
+    new = [recipient for recipient in site.recipients if recipient.startswith("new")]
+    assert len(new) == run.sender.counts.notices == 4
+    assert len(site.of(SLOW)) <= 4 + 2
+    assert len(site.recipients) == 10
+    with reading(sqlite_engine) as conn:
+        assert books(conn, issue).sent == 6

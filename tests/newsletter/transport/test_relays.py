@@ -17,6 +17,8 @@ from newsletter.transport.relays import RelayChain
 from newsletter.transport.smtp import Relay
 from tests.newsletter.transport.desk import Desk, a_parcel, a_relay, run, send
 from tests.newsletter.transport.scripted import DROP, Script, Server, Talk, obedient, serving
+from tests.newsletter.transport.test_tls import Mailbox, client_side
+from tests.newsletter.transport.test_tls import a_relay as a_secure_relay
 from tests.smtp_sink import Sink
 
 GONE = "421 4.3.2 closing for now"
@@ -121,6 +123,24 @@ def test_a_relay_that_refuses_our_log_in_is_set_aside_for_the_next() -> None:
     desk, (one, two), _told = both((obedient(),), username="gazette", password="secret")
     assert all_accepted(desk)
     assert (len(one.texts), len(two.texts)) == (0, 6)
+
+
+def test_a_relay_that_says_535_to_our_log_in_is_set_aside_for_the_next() -> None:
+    names = [f"reader{number}" for number in range(6)]
+    desk, told, mailbox = Desk(*names), Told(), Mailbox()
+
+    async def test() -> int:
+        async with a_secure_relay(mailbox) as port, serving(obedient()) as two:
+            first = a_relay(
+                port, tls="starttls", context=client_side(), username="press", password="wrong"
+            )
+            await send(desk, a_chain(first, a_relay(two.port), told=told), *names)
+            return len(two.texts)
+
+    assert run(test()) == 6
+    assert all_accepted(desk)
+    assert (mailbox.texts, len(mailbox.mechanisms)) == ([], 1)
+    assert "535" in told.lines[0]
 
 
 def test_a_relay_without_starttls_is_set_aside_for_the_next() -> None:
