@@ -29,8 +29,8 @@ RECIPIENTS = 300
 @pytest.mark.parametrize(
     "steps",
     [
-        pytest.param((HOUR_S,), id="an hour on"),
-        pytest.param((-HOUR_S,), id="an hour back"),
+        pytest.param((HOUR_S,), id="an hour on", marks=pytest.mark.long),
+        pytest.param((-HOUR_S,), id="an hour back", marks=pytest.mark.long),
         pytest.param((HOUR_S, 0), id="an hour on and back again"),
         pytest.param((-HOUR_S, 0), id="an hour back and on again"),
     ],
@@ -70,7 +70,7 @@ def test_a_step_while_the_relay_lets_us_wait_does_not_take_our_own_batch_from_us
     clock.write_text("0")
     with a_sink(tmp_path, delay_s=1.5) as (port, received):
         press = a_press(tmp_path, port)
-        issue = a_released_issue(press.engine, 12, batch=50)
+        issue = a_released_issue(press.engine, 4)
         with watched_books(press, issue):
             program = own_program(press, "--clock", str(clock))
             wait_until(lambda: received.count() >= 1)
@@ -78,7 +78,7 @@ def test_a_step_while_the_relay_lets_us_wait_does_not_take_our_own_batch_from_us
             wait_until(lambda: issue_status(press.engine, issue) == "done")
             kill(program)
         assert received.repeats() == {}
-        assert_exact(press, issue, received, 12)
+        assert_exact(press, issue, received, 4)
 
 
 def all_are_tried(press: Press, issue: int) -> bool:

@@ -124,7 +124,7 @@ def test_with_hold_nobody_gets_it_twice_and_each_in_doubt_is_named_and_settled(
 
         one, *others = doubted
         before = len(received.lines())
-        command(press, "issues", "resolve", str(issue), "--sent", "--address", one)
+        command(press, "issues", "resolve", str(issue), "--sent", one)
         command(press, "issues", "resolve", str(issue), "--resend")
         by_hand(press, "--until-done")
         lines = received.lines()
