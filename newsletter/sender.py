@@ -215,6 +215,9 @@ class Sender:
             self.counts.excluded += 1
         if answer.leased is not None:
             self._pick_at = float("-inf")
+        if any(room.granted < room.ask.wanted for room in answer.rooms.values()):
+            # others who send have taken the room: it comes back with time, not with asking
+            self._pick_at = time.monotonic() + _STEP_S
         if lease and answer.leased is None and not (request.fresh_only or request.instant_only):
             self._may_lease = False
         if request.notice_room and len(answer.notices) < request.notice_room:
@@ -231,7 +234,7 @@ class Sender:
     def _naming(self) -> Naming | None:
         """Who may be named in the next turn; None: everybody."""
         if self._gates is None or self._gates.is_open:
-            self._is_short = False
+            self._is_short, self._pick_at = False, float("-inf")
             return None
         waiting = [job.address for job in self._hand.reserve]
         return self._gates.naming(time.monotonic(), waiting)
@@ -442,7 +445,8 @@ class Sender:
         if self._gates is not None and (down := self._gates.down) and trouble is None:
             self._dirty = self._hand.withdraw_reserve(down) or self._dirty
         what = self._db_trouble or (trouble.what if trouble is not None else None)
-        if what is None and self._gates is not None and self._hand.pending:
+        waits = self._hand.pending or self._may_lease or self._due
+        if what is None and self._gates is not None and waits:
             what = self._gates.used_up(time.monotonic(), self._clock())
         if what is None:
             return

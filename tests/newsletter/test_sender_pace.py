@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from newsletter.books import books
-from newsletter.flusher import Flusher
+from newsletter.flusher import Answer, Flusher, Request
 from newsletter.gates import Gate, Gates, provider_key, relay_key
 from newsletter.notices import queue_notice
 from newsletter.paces import list_found, list_paces
@@ -99,6 +99,17 @@ class Clock:
         return NOW + timedelta(seconds=time.monotonic() - self._began) + self.ahead
 
 
+class CountingFlusher(Flusher):
+    """Knows how often it turned, of all of its kind."""
+
+    turns = 0
+
+    def turn(self, request: Request) -> Answer:
+        """A turn."""
+        CountingFlusher.turns += 1
+        return Flusher.turn(self, request)
+
+
 @dataclass
 class Run:
     """What a run came to."""
@@ -125,7 +136,7 @@ def send(
 ) -> Run:
     """One process, from its start to its end, with what former ones found; at most a minute."""
     clock, told = clock or Clock(), Told()
-    flusher: Flusher = a_flusher(engine)
+    flusher = a_flusher(engine, CountingFlusher)
     flusher.clock, flusher.owner = clock, owner
 
     async def run() -> Run:
@@ -228,6 +239,18 @@ def test_a_limit_holds_over_a_restart_and_opens_again(sqlite_engine: sa.Engine) 
     send(sqlite_engine, [site], relays=limit, clock=clock)
     assert_balanced(sqlite_engine, issue, [site], 80)
     assert issue_status(sqlite_engine, issue) == "done"
+
+
+def test_a_limit_that_ends_with_a_batch_is_told_too(sqlite_engine: sa.Engine) -> None:
+    issue, site = an_issue(sqlite_engine, 40, batch=10), Site()
+    limit = [Bounds(windows=(Window(20, 3600, "20 in 1h"),))]
+    send(
+        sqlite_engine,
+        [site],
+        relays=limit,
+        enough=lambda state: "used up" in (state.trouble or "") and state.trouble_s > 0.1,
+    )
+    assert_balanced(sqlite_engine, issue, [site], 20)
 
 
 def test_where_one_relays_limit_is_used_up_the_next_carries_on(sqlite_engine: sa.Engine) -> None:
@@ -420,13 +443,15 @@ def test_two_processes_share_a_limit(engine: sa.Engine) -> None:
 
 def test_two_processes_share_a_rate(engine: sa.Engine) -> None:
     issue = a_released_issue(engine, 100, batch=10)
-    began = time.monotonic()
+    began, CountingFlusher.turns = time.monotonic(), 0
     sites = two_at_once(engine, [Bounds(rate_per_s=20.0)], lambda state: state.idle)
     took_s = time.monotonic() - began
     assert_balanced(engine, issue, sites, 100)
     assert all(site.recipients for site in sites)
     # 5 seconds' worth, two of them ahead; alone each would take 20 a second
     assert took_s >= 2.9
+    # nor does any of them ask for room all the time
+    assert CountingFlusher.turns < 60 * took_s
 
 
 def test_notices_go_first_count_and_are_held_back_by_a_relays_limit_alone(
