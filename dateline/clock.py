@@ -13,7 +13,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from dateline.actions.build import build_on_change
 from dateline.actions.clean_up import clean_up
-from dateline.actions.compose import tick
+from dateline.actions.compose import ticking
 from dateline.actions.poll import poll_due
 from dateline.press import Press
 from posts.errors import DatelineError
@@ -35,7 +35,7 @@ def list_jobs(press: Press) -> tuple[Job, ...]:
     return (
         Job(name="poll", every=timedelta(seconds=10), action=lambda: poll_due(press)),
         Job(name="build", every=timedelta(seconds=10), action=build_on_change(press)),
-        Job(name="tick", every=timedelta(seconds=5), action=lambda: tick(press)),
+        Job(name="tick", every=timedelta(seconds=5), action=ticking(press)),
         Job(name="clean up", every=timedelta(hours=1), action=lambda: clean_up(press)),
     )
 

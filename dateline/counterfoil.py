@@ -11,7 +11,15 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from newsletter.counterfoil import Entry, Line, Place, What, format_lines, parse_lines
+from newsletter.counterfoil import (
+    Entry,
+    Line,
+    Place,
+    What,
+    format_lines,
+    parse_last_line,
+    parse_lines,
+)
 
 FILE_NAME = "counterfoil"
 _LAST_BYTES = 65_536
@@ -57,8 +65,7 @@ class Counterfoil:
             end = file.seek(0, os.SEEK_END) if upto is None else upto
             start = max(0, end - _LAST_BYTES)
             file.seek(start)
-            lines = parse_lines(file.read(end - start))
-        return lines[-1] if lines else None
+            return parse_last_line(file.read(end - start))
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -150,6 +150,15 @@ def parse_lines(body: bytes) -> list[Line]:
     return [line for line in found if line is not None]
 
 
+def parse_last_line(body: bytes) -> Line | None:
+    """The last line of a stretch that can be read; the others are not looked at."""
+    for raw in reversed(body.split(b"\n")):
+        line = _parse(raw) if raw else None
+        if line is not None:
+            return line
+    return None
+
+
 def _parse(raw: bytes) -> Line | None:
     try:
         said = json.loads(raw)

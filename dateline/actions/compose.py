@@ -8,7 +8,7 @@ from datetime import datetime
 import sqlalchemy as sa
 import structlog
 
-from dateline.actions.holding import find_hold, note_release
+from dateline.actions.holding import Hold, HoldWatch, note_release
 from dateline.actions.sealing import build_sealer, find_newsletter
 from dateline.press import Press
 from newsletter import drafts, frequencies, issues
@@ -50,13 +50,25 @@ class Composed:
     remedy: str = ""
 
 
-def tick(press: Press, *, poll: Callable[[], object] | None = None) -> list[TickResult]:
+def ticking(press: Press) -> Callable[[], list[TickResult]]:
+    """`tick` for a clock: it looks at the counterfoil only when that has changed."""
+    watch = HoldWatch(press)
+    return lambda: tick(press, hold=watch.find)
+
+
+def tick(
+    press: Press,
+    *,
+    poll: Callable[[], object] | None = None,
+    hold: Callable[[], Hold | None] | None = None,
+) -> list[TickResult]:
     """Does all that is due now in every newsletter; safe at any time and from any number of processes.
 
-    `poll` reads the sources when something is due; by default all that this press has, within a bound.
+    `poll` reads the sources when something is due; by default all that this press has, within a bound. `hold` tells
+    whether all is held: then nothing is done, and the delivery program and `status` say why.
     """
-    if not press.config.newsletters or find_hold(press) is not None:
-        return []  # the delivery program says that all is held, and `status`
+    if not press.config.newsletters or (hold or HoldWatch(press).find)() is not None:
+        return []
     ticker = Ticker(
         engine=press.engine,
         site=press.config.site,

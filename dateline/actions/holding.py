@@ -248,22 +248,24 @@ def note(press: Press, conn: sa.Connection, *entries: Entry, mails: bool = False
         return
     foil = Counterfoil(press.var)
     counterfoil_marks.lock(conn)
-    seen = _look(conn, foil)
-    if seen.hold is not None:
-        if mails:
-            raise Held(f"nothing is released: {seen.hold}", remedy=remedy(press))
-        if foil.size() is not None:
-            with foil.locked():
-                foil.append(entries, press.clock())
-        return
+    if foil.size() is None and _refused(press, _look(conn, foil).hold, mails=mails):
+        return  # a file made now would hide that it is missing
     with foil.locked():
-        seen = _look(conn, foil)  # the delivery program may have written meanwhile
-        if seen.hold is not None:
-            raise Held(f"nothing is noted: {seen.hold}", remedy="Try again.")
-        if seen.tail:
+        seen = _look(conn, foil)
+        is_held = _refused(press, seen.hold, mails=mails)
+        if seen.tail and not is_held:
             _settle(press, conn, foil, seen)
         last, upto = foil.append(entries, press.clock())
-    counterfoil_marks.save_mark(conn, last.file, Mark(upto=upto, n=last.n, place=foil.place()))
+    if not is_held:
+        mark = Mark(upto=upto, n=last.n, place=foil.place())
+        counterfoil_marks.save_mark(conn, last.file, mark)
+
+
+def _refused(press: Press, hold: Hold | None, *, mails: bool) -> bool:
+    """True under a hold; raises Held for what mails."""
+    if hold is not None and mails:
+        raise Held(f"nothing is released: {hold}", remedy=remedy(press))
+    return hold is not None
 
 
 def note_after(press: Press, entries: Sequence[Entry]) -> None:
