@@ -133,6 +133,7 @@ def send(
     owner: str = "me",
     shared: bool = False,
     key: str | None = None,
+    prepare: Callable[[Gates], None] = lambda gates: None,
 ) -> Run:
     """One process, from its start to its end, with what former ones found; at most a minute."""
     clock, told = clock or Clock(), Told()
@@ -164,6 +165,7 @@ def send(
             )
             with reading(engine) as conn:
                 gates.restore(list_found(conn, clock()), loop.time(), clock())
+            prepare(gates)
 
             def build(number: int, changed: Callable[[], None]) -> SmtpTransport:
                 relay = Relay(host="127.0.0.1", port=sites[number].port)
@@ -241,16 +243,23 @@ def test_a_limit_holds_over_a_restart_and_opens_again(sqlite_engine: sa.Engine) 
     assert issue_status(sqlite_engine, issue) == "done"
 
 
-def test_a_limit_that_ends_with_a_batch_is_told_too(sqlite_engine: sa.Engine) -> None:
+def test_a_limit_that_is_used_up_before_anything_is_in_hand_is_told_too(
+    sqlite_engine: sa.Engine,
+) -> None:
     issue, site = an_issue(sqlite_engine, 40, batch=10), Site()
-    limit = [Bounds(windows=(Window(20, 3600, "20 in 1h"),))]
+
+    def closed(gates: Gates) -> None:
+        gates.relays[0].free = 0
+        gates.relays[0].opens = time.monotonic() + 600
+
     send(
         sqlite_engine,
         [site],
-        relays=limit,
+        relays=[Bounds(windows=(Window(20, 3600, "20 in 1h"),))],
+        prepare=closed,
         enough=lambda state: "used up" in (state.trouble or "") and state.trouble_s > 0.1,
     )
-    assert_balanced(sqlite_engine, issue, [site], 20)
+    assert_balanced(sqlite_engine, issue, [site], 0)
 
 
 def test_where_one_relays_limit_is_used_up_the_next_carries_on(sqlite_engine: sa.Engine) -> None:
