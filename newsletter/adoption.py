@@ -73,7 +73,7 @@ def replay(conn: sa.Connection, keys: Keys, since: Since, now: datetime) -> Repl
         for entry in since.suppressed
     )
     cancelled = sum(
-        issues.mark_status(conn, issue, IssueStatus.CANCELLED, old=_UNFINISHED)
+        issues.mark_status(conn, issue, IssueStatus.CANCELLED, old=_UNFINISHED, finished=now)
         for issue in sorted(since.cancelled)
     )
     return Replayed(

@@ -242,7 +242,7 @@ def note(press: Press, conn: sa.Connection, *entries: Entry, mails: bool = False
     """Notes what this transaction does, synced, before it commits: call it when only the commit is left.
 
     What `mails` (a release) is refused under a hold. What readers do goes on: it is noted where there is a file, and
-    the mark stays where it is. Raises OSError where the file cannot be written; then nothing is done.
+    the mark stays where it is. Raises StoreError where the file cannot be written; then nothing is done.
     """
     if not entries:
         return
@@ -255,7 +255,14 @@ def note(press: Press, conn: sa.Connection, *entries: Entry, mails: bool = False
         is_held = _refused(press, seen.hold, mails=mails)
         if seen.tail and not is_held:
             _settle(press, conn, foil, seen)
-        last, upto = foil.append(entries, press.clock())
+        try:
+            last, upto = foil.append(entries, press.clock())
+        except OSError as error:
+            raise StoreError(
+                f"the counterfoil cannot be written: {error.strerror or error}",
+                where=str(foil.path),
+                remedy="Nothing was done; make room, and try again.",
+            ) from error
     if not is_held:
         mark = Mark(upto=upto, n=last.n, place=foil.place())
         counterfoil_marks.save_mark(conn, last.file, mark)

@@ -9,6 +9,7 @@ import structlog
 from newsletter.counterfoil import Entry, What
 from newsletter.flusher import Answer, Flusher, Request
 from newsletter.suppression import hash_address
+from posts.errors import StoreError
 
 log = structlog.get_logger()
 
@@ -17,7 +18,7 @@ log = structlog.get_logger()
 class NotingFlusher(Flusher):
     """A flusher whose turns are noted: suppressions before the commit, batches behind it and before any mail.
 
-    `note_before` is called when only the commit is left, `note_after` when it is done; either may raise OSError.
+    `note_before` is called when only the commit is left, `note_after` when it is done; either may raise OSError or StoreError.
     """
 
     note_before: Callable[[sa.Connection, Sequence[Entry]], None]
@@ -38,14 +39,17 @@ class NotingFlusher(Flusher):
             )
         try:
             self.note_after(entries)
-        except OSError as error:
-            answer.broken = f"the counterfoil cannot be written: {error.strerror or error}"
+        except (OSError, StoreError) as error:
+            answer.broken = f"the counterfoil cannot be written: {error}"
             answer.leased, answer.deliveries = None, []
         return answer
 
     def _write(self, conn: sa.Connection, request: Request, answer: Answer) -> None:
         Flusher._write(self, conn, request, answer)
-        self.note_before(conn, self._suppressed(request))
+        try:
+            self.note_before(conn, self._suppressed(request))
+        except StoreError as error:
+            raise OSError(str(error)) from error  # a turn that failed: all of it is tried again
 
     def _suppressed(self, request: Request) -> list[Entry]:
         """Addresses that the relay called dead. One that was suppressed before is noted again, which does no harm."""
