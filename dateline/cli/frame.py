@@ -120,8 +120,12 @@ def maildir_hint(press: Press) -> None:
 
 def who_sends(press: Press) -> str:
     """Who sends what is queued now: the running daemon, or nobody until somebody starts it."""
+    from dateline.actions.holding import find_hold, remedy
     from dateline.deliver_lock import is_held
 
+    hold = find_hold(press)
+    if hold is not None:
+        return f"Nothing is mailed: {hold}. {remedy(press)}"
     if is_held(press.var):
         return "The running daemon sends it."
     return f"Nobody sends it yet: `{press.program} deliver --until-done` does, or `{press.program} run`."
