@@ -63,6 +63,8 @@ class Request:
     lane: str | None = None
     """The relay that is named for."""
     plan: Plan | None = None
+    recover: bool = False
+    """Take over lapsed leases, once those of the batches in hand are renewed: a clock that was stepped on lets all lapse."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -129,7 +131,7 @@ class Flusher:
         return answer
 
     def look(self) -> Answer:
-        """What there is to do, without a word written unless a lease lapsed or an issue's books are even.
+        """What there is to do, without a word written unless an issue's books are even.
 
         Where nothing at all was open, only a commit can change that: until there is one the answer stays.
         """
@@ -140,8 +142,6 @@ class Flusher:
             self._reseal()
             with reading(self.engine) as conn:
                 waiting = leases.find_waiting(conn, self.clock(), self.in_doubt, self.only)
-            if waiting.lapsed:
-                self.recover(everyone=False)
             answer = Answer(waiting=waiting)
             if waiting.even and time.monotonic() - self._evened > _EVEN_EVERY_S:
                 # an issue that waits for a person looks even every time; asking costs a walk over its deliveries
@@ -212,6 +212,9 @@ class Flusher:
         answer.notices_kept = notice_store.renew_notices(
             conn, self.owner, request.notices_kept, until
         )
+        if request.recover:
+            notice_store.recover_notices(conn, now)
+            leases.recover(conn, now)
         if request.notice_room > 0:
             answer.notices = notice_store.lease_notices(
                 conn,

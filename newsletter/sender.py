@@ -15,11 +15,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 
-from newsletter.ahead import Ahead
 from newsletter.flusher import Answer, Flusher, Request
 from newsletter.gates import Gates, Naming
-from newsletter.headers import HeaderError, envelope_address
+from newsletter.headers import HeaderError
 from newsletter.ledger import Delivery
+from newsletter.making import Maker
 from newsletter.on_hand import Held, Job, OnHand
 from newsletter.retry import sent, verdict
 from newsletter.runs import Counts, Log, Pace, State, without_addresses
@@ -57,23 +57,23 @@ class Sender:
         self._flusher = flusher
         self._transport = transport
         self._pace = pace
-        self._sender = sender
         self._clock = clock
         self._chance = chance
         self._log = log
         self._gates = transport.gates
         self._hand = OnHand(self._gates)
+        self._maker = Maker(flusher.messages, self._hand, sender=sender, most=2 * pace.bound)
         self._changed = asyncio.Event()
         self._result_at = self._turn_at = self._retry_at = now
         self._look_at = self._lease_at = self._pick_at = self._parked_until = float("-inf")
         self._failures = 0
         self._due = self._may_lease = True
         self._dirty = self._frozen = self._stopping = self._fresh = self._is_short = False
+        self._lapsed = False
         self._open = 0
         self._db_trouble: str | None = None
         self._told: str | None = None
         self._trouble_from: float | None = None
-        self._ahead: Ahead | None = None
         self.counts = Counts()
         if self._gates is not None:
             self._gates.head_lane = lambda: (
@@ -89,7 +89,7 @@ class Sender:
             return False
         if self._gates is not None and not self._gates.is_open and not self._hand.brings_forward():
             return False
-        return self._ahead is None or not self._is_being_made(self._ahead, self._hand.reserve[0])
+        return not self._maker.is_at(self._hand.reserve[0])
 
     def take(self) -> Parcel | None:
         """The next named message, made just now; None while there is none, or trouble forbids it."""
@@ -161,14 +161,8 @@ class Sender:
             ThreadPoolExecutor(1, thread_name_prefix="ledger") as thread,
             ThreadPoolExecutor(_MAKERS, thread_name_prefix="maker") as makers,
         ):
-            if self._flusher.messages.is_slow:
-                loop = asyncio.get_running_loop()
-                self._ahead = Ahead(
-                    self._flusher.messages.build,
-                    makers,
-                    most=2 * self._pace.bound,
-                    ready=lambda: loop.call_soon_threadsafe(self._transport.wake),
-                )
+            loop = asyncio.get_running_loop()
+            self._maker.begin(makers, lambda: loop.call_soon_threadsafe(self._transport.wake))
             while not stop():
                 self._weather()  # first, so that a run that ends for trouble can say which
                 if enough(self._state()):
@@ -196,6 +190,8 @@ class Sender:
         )
         if self._gates is not None:
             request = self._planned(self._gates, request, naming)
+        if self._lapsed and not last:
+            request = replace(request, recover=True)
         if lease:
             self._lease_at = time.monotonic()
         self._dirty = self._fresh = False
@@ -209,6 +205,9 @@ class Sender:
             self._failed(answer.failed)
             return
         self._database_is_well()
+        if request.recover:
+            self._lapsed = False
+            self._due = self._may_lease = True
         if self._gates is not None and answer.rooms:
             self._gates.told(answer.rooms, time.monotonic(), self._clock())
         for _reason in hand.apply(request, answer):
@@ -223,8 +222,7 @@ class Sender:
         if request.notice_room and len(answer.notices) < request.notice_room:
             self._due = False
         self._told_of(answer)
-        if self._ahead is not None:
-            self._order_ahead(self._ahead)
+        self._maker.order()
         if hand.reserve:
             self._transport.wake()
         if self._flusher.engine.dialect.name == "sqlite" and not last:
@@ -257,21 +255,6 @@ class Sender:
             plan=gates.plan(naming, named, now, wall),
         )
 
-    def _order_ahead(self, ahead: Ahead) -> None:
-        """Has the next messages made meanwhile."""
-        going = {number: held for number, held in self._hand.held.items() if not held.is_over}
-        ahead.keep(going)
-        for job in self._hand.reserve:
-            if job.delivery is not None and job.held is not None:
-                ahead.order(job.held.batch.id, [job.delivery])
-        for number, held in going.items():
-            ahead.order(number, self._hand.upcoming(held, self._pace.bound))
-
-    def _is_being_made(self, ahead: Ahead, job: Job) -> bool:
-        if job.delivery is None or job.held is None:
-            return False
-        return ahead.is_underway(job.held.batch.id, job.delivery)
-
     async def _look(self, thread: ThreadPoolExecutor) -> None:
         self._look_at = time.monotonic()
         answer = await asyncio.get_running_loop().run_in_executor(thread, self._flusher.look)
@@ -283,6 +266,7 @@ class Sender:
             self._fresh = True
             self._open = answer.waiting.open
             self._due = self._may_lease = answer.waiting.due
+            self._lapsed = answer.waiting.lapsed
         self._told_of(answer)
 
     async def _finish(self, thread: ThreadPoolExecutor, grace_s: float) -> None:
@@ -342,7 +326,7 @@ class Sender:
         if now < self._retry_at:
             return False
         unwritten = hand.unwritten
-        if unwritten >= self._pace.flush_every or self._dirty or hand.can_settle:
+        if unwritten >= self._pace.flush_every or self._dirty or hand.can_settle or self._lapsed:
             return True
         if unwritten and now - self._result_at >= _QUIET_S:
             return True
@@ -366,25 +350,11 @@ class Sender:
     # what came of it
 
     def _parcel_of(self, job: Job) -> Parcel | None:
-        dot_free = False
         try:
-            if job.delivery is not None and job.held is not None:
-                recipient = envelope_address(job.delivery.address)
-                if self._ahead is None:
-                    body, dot_free = self._flusher.messages.build(job.delivery)
-                else:
-                    body, dot_free, fault = self._ahead.take(job.held.batch.id, job.delivery)
-                    if fault is not None:
-                        raise fault
-            else:
-                assert job.notice is not None
-                recipient, body = envelope_address(job.notice.recipient), job.notice.body
+            return self._maker.parcel(job)
         except HeaderError as error:
             self._record(job, Outcome(kind=Kind.PERMANENT, text=str(error)))
             return None
-        return Parcel(
-            sender=self._sender, recipient=recipient, body=body, key=job, dot_free=dot_free
-        )
 
     def _record_sent(self, held: Held, delivery: Delivery, outcome: Outcome) -> None:
         """What `_record` does for all but the few: it is asked for every message."""

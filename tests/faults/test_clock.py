@@ -61,7 +61,6 @@ def test_a_clock_that_is_stepped_in_the_middle_of_a_send_changes_nothing(
         assert_exact(press, issue, received, RECIPIENTS)
 
 
-@pytest.mark.xfail(reason="the sender takes its own batch over; see newsletter/flusher.py, look")
 def test_a_step_while_the_relay_lets_us_wait_does_not_take_our_own_batch_from_us(
     tmp_path: Path,
 ) -> None:

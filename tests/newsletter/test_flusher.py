@@ -6,9 +6,11 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from newsletter.flusher import Flusher, Request
+from newsletter.ledger import Standing, Work
 from newsletter.progress import SenderReport
 from newsletter.sealed import Messages
 from newsletter.senders import list_senders, record_sender
+from newsletter.tables import batches
 from posts.database import reading, writing
 from tests.newsletter.ledger_builders import KEYS, NOW, a_released_issue
 
@@ -95,3 +97,26 @@ def test_who_takes_all_leases_over_forgets_all_who_sent(engine: sa.Engine) -> No
     assert _reported(engine) == {"dead": 0}
     _flusher(engine).recover(everyone=True)
     assert _reported(engine) == {}
+
+
+def test_a_lapsed_lease_of_another_is_taken_over_and_our_own_is_renewed_first(
+    engine: sa.Engine,
+) -> None:
+    ours = a_released_issue(engine, 2, newsletter="ours")
+    theirs = a_released_issue(engine, 2, newsletter="theirs")
+    other, me = _flusher(engine), _flusher(engine)
+    other.owner, other.only, me.only = "other", theirs, ours
+    assert other.turn(Request(lease_one=True)).leased is not None
+    mine = me.turn(Request(lease_one=True)).leased
+    assert mine is not None
+    stepped = NOW + timedelta(hours=1)
+    me.clock = lambda: stepped
+    looked = me.look().waiting
+    assert looked is not None
+    assert looked.lapsed
+    work = Work(batch=mine, keep=(), wanted=(), results=())
+    answer = me.turn(Request(works=[work], recover=True))
+    assert answer.flushed[mine.id].standing is Standing.HELD
+    with reading(engine) as conn:
+        owners = dict(conn.execute(sa.select(batches.c.issue, batches.c.owner)).tuples().all())
+    assert owners == {ours: "me", theirs: None}
