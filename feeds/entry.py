@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from feedgen.entry import FeedEntry
@@ -10,35 +11,33 @@ from feedgen.feed import FeedGenerator
 from lxml import etree
 
 from feeds import feedgen_ext, jsonfeed
-from feeds.fields import EntryFields, entry_fields, summary_html
-from feeds.spec import MEDIA_TYPES, Feed, feed_id, feed_url
+from feeds.fields import EntryFields, entry_fields, text_html
+from feeds.spec import MEDIA_TYPES, NO_LINKS, Feed, FrameLinks, feed_id, feed_url
 from posts.errors import PostError
 from posts.model import Post
 from posts.settings import Site
 
-ENTRY_VERSION = "1"
+ENTRY_VERSION = "2"
 """Rises when an entry's bytes change for the same post: kept fragments of another version are not used."""
 
-_ATOM_ROOT_NAMESPACES = dict(feedgen_ext.NAMESPACES)
+_ATOM_ROOT_NAMESPACES = dict(feedgen_ext.DECLARED["atom"])
 _RSS_ROOT_NAMESPACES = {
-    **feedgen_ext.NAMESPACES,
+    **feedgen_ext.DECLARED["rss"],
     "atom": "http://www.w3.org/2005/Atom",
     "content": "http://purl.org/rss/1.0/modules/content/",
 }
 
 
-def render_entry(post: Post, *, web_url: str, tag_slugs: Mapping[str, str]) -> dict[str, bytes]:
+def render_entry(
+    post: Post, *, web_url: str, tag_slugs: Mapping[str, str], headline: bool = False
+) -> dict[str, bytes]:
     """The bytes of one entry by format, each to stand inside `render_frame`; raises PostError.
 
-    Whatever goes wrong inside is that post's fault and nobody else's (DESIGN.md 8.2).
+    A `headline` has no full text. Whatever goes wrong inside is that post's fault and nobody else's (DESIGN.md 8.2).
     """
     try:
         fields = entry_fields(post, web_url, tag_slugs)
-        return {
-            "atom": _atom_entry(fields),
-            "rss": _rss_item(fields),
-            "json": jsonfeed.json_item(fields),
-        }
+        return render_fields(replace(fields, html=None) if headline else fields)
     except (ValueError, TypeError, LookupError, AttributeError, etree.LxmlError) as error:
         raise PostError(
             f"The post could not be rendered for the feeds: {error}",
@@ -47,13 +46,30 @@ def render_entry(post: Post, *, web_url: str, tag_slugs: Mapping[str, str]) -> d
         ) from error
 
 
+def render_fields(fields: EntryFields) -> dict[str, bytes]:
+    """The bytes of what an entry says, by format."""
+    return {
+        "atom": _atom_entry(fields),
+        "rss": _rss_item(fields),
+        "json": jsonfeed.json_item(fields),
+    }
+
+
 def render_frame(
-    feed: Feed, format_: str, *, site: Site, web_url: str, updated: datetime
+    feed: Feed,
+    format_: str,
+    *,
+    site: Site,
+    web_url: str,
+    updated: datetime,
+    links: FrameLinks = NO_LINKS,
 ) -> tuple[bytes, bytes]:
     """What stands before and after the entries of a document."""
     if format_ == "json":
-        return jsonfeed.json_frame(feed, site=site, web_url=web_url)
-    generator = _feed_generator(feed, format_, site=site, web_url=web_url, updated=updated)
+        return jsonfeed.json_frame(feed, site=site, web_url=web_url, links=links)
+    generator = _feed_generator(
+        feed, format_, site=site, web_url=web_url, updated=updated, links=links
+    )
     if format_ == "atom":
         body, end = generator.atom_str(), b"</feed>"
     else:
@@ -63,7 +79,7 @@ def render_frame(
 
 
 def _feed_generator(
-    feed: Feed, format_: str, *, site: Site, web_url: str, updated: datetime
+    feed: Feed, format_: str, *, site: Site, web_url: str, updated: datetime, links: FrameLinks
 ) -> FeedGenerator:
     generator = FeedGenerator()
     generator.id(feed_id(feed, site))
@@ -76,7 +92,7 @@ def _feed_generator(
     generator._FeedGenerator__rss_lastBuildDate = None
     generator.author({"name": site.title})
     generator.link(href=site.url, rel="alternate", type="text/html")
-    self_url = feed_url(feed, format_, web_url)
+    self_url = links.self_url or feed_url(feed, format_, web_url)
     generator.link(href=self_url, rel="self", type=MEDIA_TYPES[format_])
     generator.description(site.tagline or feed.title)
     generator.language(feed.language)
@@ -85,8 +101,9 @@ def _feed_generator(
     extension = getattr(generator, feedgen_ext.NAME)
     extension.site_url = site.url
     extension.self_url = self_url
-    extension.media_type = MEDIA_TYPES[format_]
+    extension.format_ = format_
     extension.updated = updated
+    extension.links = links
     return generator
 
 
@@ -94,17 +111,19 @@ def _atom_entry(fields: EntryFields) -> bytes:
     entry = _feed_entry(fields)
     entry.updated(fields.updated)
     entry.summary(fields.summary, type="text")
-    entry.content(fields.html, type="html")
+    if fields.html is not None:
+        entry.content(fields.html, type="html")
     for author in fields.authors:
         entry.author({"name": author})
-    return _cut_out(etree.Element("feed", nsmap=_ATOM_ROOT_NAMESPACES), entry.atom_entry())
+    return cut_out_of_atom(entry.atom_entry())
 
 
 def _rss_item(fields: EntryFields) -> bytes:
     entry = _feed_entry(fields)
     # Both, in this order: without a description feedgen puts the full text there and writes no content:encoded.
-    entry.description(summary_html(fields) or " ")
-    entry.content(fields.html or " ")
+    entry.description(text_html(fields.summary) or " ")
+    if fields.html is not None:
+        entry.content(fields.html or " ")
     for enclosure in fields.enclosures[:1]:
         entry.enclosure(enclosure.url, str(enclosure.length_bytes or 0), enclosure.type)
     if fields.comments_url:
@@ -122,6 +141,11 @@ def _feed_entry(fields: EntryFields) -> FeedEntry:
     for category in fields.categories:
         entry.category(term=category.term, scheme=category.scheme, label=category.label)
     return entry
+
+
+def cut_out_of_atom(element: etree._Element) -> bytes:
+    """The bytes of an element that stands in an Atom document without declarations of its own."""
+    return _cut_out(etree.Element("feed", nsmap=_ATOM_ROOT_NAMESPACES), element)
 
 
 def _cut_out(root: etree._Element, element: etree._Element) -> bytes:

@@ -7,6 +7,7 @@ carry theirs.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from email.utils import format_datetime
 from types import MappingProxyType
@@ -16,16 +17,29 @@ from feedgen.ext.base import BaseEntryExtension, BaseExtension
 from lxml import etree
 
 from feeds.fields import EntryFields
+from feeds.spec import MEDIA_TYPES, NO_LINKS
 
 NAME = "dateline"
 NAMESPACES = MappingProxyType(
     {
+        "at": "http://purl.org/atompub/tombstones/1.0",
         "dc": "http://purl.org/dc/elements/1.1/",
+        "fh": "http://purl.org/syndication/history/1.0",
+        "media": "http://search.yahoo.com/mrss/",
         "slash": "http://purl.org/rss/1.0/modules/slash/",
         "thr": "http://purl.org/syndication/thread/1.0",
+        "wfw": "http://wellformedweb.org/CommentAPI/",
     }
 )
-"""The prefixes that every document of ours declares beside feedgen's own (`atom` and `content` in RSS)."""
+"""Our prefixes, as both formats know them."""
+
+DECLARED: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "atom": {prefix: NAMESPACES[prefix] for prefix in ("at", "fh", "media", "thr")},
+        "rss": {prefix: NAMESPACES[prefix] for prefix in ("dc", "fh", "media", "slash", "wfw")},
+    }
+)
+"""What every document of a format declares on its root, beside feedgen's own (`atom` and `content` in RSS)."""
 
 _ATOM = "http://www.w3.org/2005/Atom"
 _LANG = "{http://www.w3.org/XML/1998/namespace}lang"
@@ -48,12 +62,18 @@ class FeedExtension(BaseExtension):  # type: ignore[misc]  # feedgen has no type
 
     site_url = ""
     self_url = ""
-    media_type = ""
+    format_ = "atom"
     updated: datetime
+    links = NO_LINKS
 
     def extend_ns(self) -> dict[str, str]:
         """Our prefixes, declared once on the root."""
-        return dict(NAMESPACES)
+        return dict(DECLARED[self.format_])
+
+    def extend_atom(self, feed: etree._Element) -> etree._Element:
+        """Adds the links to the archive and the hubs."""
+        self._append_links(feed, "link")
+        return feed
 
     def extend_rss(self, feed: etree._Element) -> etree._Element:
         """Sets the links right: feedgen takes the last link, whatever its rel, for the channel's and its image's."""
@@ -66,10 +86,32 @@ class FeedExtension(BaseExtension):  # type: ignore[misc]  # feedgen has no type
                 element.text = self.site_url
         for link in channel.findall(f"{{{_ATOM}}}link"):
             channel.remove(link)
-        _append(channel, f"{{{_ATOM}}}link", href=self.self_url, rel="self", type=self.media_type)
+        _append(
+            channel,
+            f"{{{_ATOM}}}link",
+            href=self.self_url,
+            rel="self",
+            type=MEDIA_TYPES[self.format_],
+        )
+        self._append_links(channel, f"{{{_ATOM}}}link")
         _append(channel, "lastBuildDate", text=rss_date(self.updated))
         _append(channel, "ttl", text=_TTL_MINUTES)
         return feed
+
+    def _append_links(self, head: etree._Element, name: str) -> None:
+        """RFC 5005 4 (archives) and WebSub 4 (hubs), in Atom's own links or those that RSS borrows."""
+        links = self.links
+        for hub in links.hubs:
+            _append(head, name, href=hub, rel="hub")
+        for rel, href in (
+            ("current", links.current),
+            ("prev-archive", links.prev_archive),
+            ("next-archive", links.next_archive),
+        ):
+            if href is not None:
+                _append(head, name, href=href, rel=rel, type=MEDIA_TYPES[self.format_])
+        if links.is_archive:
+            _append(head, f"{{{NAMESPACES['fh']}}}archive")
 
 
 class EntryExtension(BaseEntryExtension):  # type: ignore[misc]  # feedgen has no types

@@ -31,13 +31,13 @@ class Category:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryFields:
-    """What an entry says; `title` and `summary` are plain text, `html` is the full text."""
+    """What an entry says; `title` and `summary` are plain text, `html` is the full text, None of a headline."""
 
     id: str
     title: str
     url: str
     summary: str
-    html: str
+    html: str | None
     language: str
     published: datetime
     updated: datetime
@@ -104,6 +104,6 @@ def _second(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(microsecond=0)
 
 
-def summary_html(fields: EntryFields) -> str:
-    """The summary for RSS, whose `description` is HTML: "a < b" must not become a tag there."""
-    return html.escape(fields.summary, quote=False)
+def text_html(text: str) -> str:
+    """Plain text as HTML, as RSS wants its `description`: "a < b" must not become a tag there."""
+    return html.escape(text, quote=False)

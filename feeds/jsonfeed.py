@@ -5,17 +5,22 @@ from __future__ import annotations
 import json
 
 from feeds.fields import EntryFields
-from feeds.spec import Feed, feed_url
+from feeds.spec import NO_LINKS, Feed, FrameLinks, feed_url
 from posts.settings import Site
 
 
 def json_item(fields: EntryFields) -> bytes:
-    """One item; its id is a string always, and it has full text."""
+    """One item; its id is a string always. JSON Feed demands a text, so a headline has its summary as one."""
+    text = (
+        {"content_text": fields.summary or fields.title}
+        if fields.html is None
+        else {"content_html": fields.html}
+    )
     item: dict[str, object] = {
         "id": fields.id,
         "url": fields.url,
         "title": fields.title,
-        "content_html": fields.html,
+        **text,
         "summary": fields.summary,
         "date_published": fields.published.isoformat(),
         "date_modified": fields.updated.isoformat(),
@@ -47,8 +52,13 @@ def json_item(fields: EntryFields) -> bytes:
     return _bytes(item)
 
 
-def json_frame(feed: Feed, *, site: Site, web_url: str) -> tuple[bytes, bytes]:
-    """What stands before and after the items; the items are joined by `,` and a line break."""
+def json_frame(
+    feed: Feed, *, site: Site, web_url: str, links: FrameLinks = NO_LINKS
+) -> tuple[bytes, bytes]:
+    """What stands before and after the items; the items are joined by `,` and a line break.
+
+    `feed_url` is the feed's own in each of its documents: JSON Feed takes it for the feed's identity.
+    """
     head: dict[str, object] = {
         "version": "https://jsonfeed.org/version/1.1",
         "title": feed.title,
@@ -59,6 +69,10 @@ def json_frame(feed: Feed, *, site: Site, web_url: str) -> tuple[bytes, bytes]:
         "authors": [{"name": site.title}],
         "author": {"name": site.title},
     }
+    if links.next_url is not None:
+        head["next_url"] = links.next_url
+    if links.hubs:
+        head["hubs"] = [{"type": "WebSub", "url": hub} for hub in links.hubs]
     return _bytes(head)[:-1] + b',"items":[\n', b"\n]}\n"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -11,7 +12,7 @@ from urllib.parse import urlsplit
 from babel import Locale, UnknownLocaleError
 from pydantic import AfterValidator, Field
 
-from posts.model import Label
+from posts.model import Label, Post, Status
 from posts.settings import Selection, Settings, Site
 
 SIZE = 50
@@ -62,6 +63,19 @@ class FeedSettings(Settings):
     ] = SIZE
 
 
+class FeedKind(StrEnum):
+    """What a feed shows of the posts of its selection, and in which order.
+
+    POSTS all of them, MEDIA those with enclosures, HEADLINES all of them without their full text, each by date of
+    publication; UPDATES those that were corrected or withdrawn, by the time when that last happened.
+    """
+
+    POSTS = "posts"
+    UPDATES = "updates"
+    HEADLINES = "headlines"
+    MEDIA = "media"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
     """A selection of posts at one address, in every format. `language` is the one that it declares."""
@@ -71,6 +85,58 @@ class Feed:
     language: str
     selection: Selection = EVERYTHING
     size: int = SIZE
+    kind: FeedKind = FeedKind.POSTS
+
+    def holds(self, post: Post) -> bool:
+        """True when the post belongs to this feed, as far as its content says; whether it is public is another question.
+
+        A withdrawn post belongs to UPDATES, where `render_withdrawal` gives its entry.
+        """
+        if not self.selection.matches(post):
+            return False
+        if self.kind is FeedKind.MEDIA:
+            return bool(post.content.enclosures)
+        if self.kind is FeedKind.UPDATES:
+            return post.status is Status.WITHDRAWN or bool(getattr(post, "corrections", ()))
+        return True
+
+
+_KIND_NAMES: Mapping[str, Mapping[FeedKind, str]] = MappingProxyType(
+    {
+        "en": {
+            FeedKind.UPDATES: "corrections and withdrawals",
+            FeedKind.HEADLINES: "headlines",
+            FeedKind.MEDIA: "sound, pictures and files",
+        },
+        "es": {
+            FeedKind.UPDATES: "correcciones y retiradas",
+            FeedKind.HEADLINES: "titulares",
+            FeedKind.MEDIA: "sonido, imágenes y archivos",
+        },
+    }
+)
+"""A feed's title is part of its bytes, so its language is the site's, whoever reads it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameLinks:
+    """Where a document stands among the documents of its feed, and who passes its changes on; addresses are absolute.
+
+    Archives as in RFC 5005 4: the subscription document (`is_archive` False) has `prev_archive` alone, an archive
+    document has `self_url`, `current` and its neighbours. `next_url` is JSON Feed's word for the older document.
+    """
+
+    self_url: str | None = None
+    prev_archive: str | None = None
+    next_archive: str | None = None
+    current: str | None = None
+    is_archive: bool = False
+    hubs: tuple[str, ...] = ()
+    next_url: str | None = None
+
+
+NO_LINKS = FrameLinks()
+"""A document that stands alone: its address is the feed's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,10 +154,16 @@ def list_feeds(
     configured: Iterable[FeedSettings] = (),
     tags: Iterable[Label] = (),
     languages: Iterable[str] = (),
+    authors: Iterable[Label] = (),
+    *,
+    with_kinds: bool = False,
 ) -> list[Feed]:
-    """All feeds of a site: all posts, those that config names, one a language, one a tag; in this order."""
+    """All feeds of a site, in this order: all posts, updates, headlines, media, those that config names, one a
+    language, one a tag, one an author. `with_kinds` goes when the build knows the feeds of other kinds than POSTS.
+    """
     return [
         Feed(slug="all", title=site.title, language=site.language),
+        *(_feeds_of_other_kinds(site) if with_kinds else ()),
         *(
             Feed(
                 slug=settings.slug,
@@ -120,6 +192,28 @@ def list_feeds(
             )
             for tag in sorted(tags, key=lambda tag: tag.slug)
         ),
+        *(
+            Feed(
+                slug=f"author-{author.slug}",
+                title=f"{site.title}: {author.name}",
+                language=site.language,
+                selection=Selection(authors=(author.name,)),
+            )
+            for author in sorted(authors, key=lambda author: author.slug)
+        ),
+    ]
+
+
+def _feeds_of_other_kinds(site: Site) -> list[Feed]:
+    names = _KIND_NAMES.get(site.language.partition("-")[0].lower(), _KIND_NAMES["en"])
+    return [
+        Feed(
+            slug=kind.value,
+            title=f"{site.title}: {names[kind]}",
+            language=site.language,
+            kind=kind,
+        )
+        for kind in (FeedKind.UPDATES, FeedKind.HEADLINES, FeedKind.MEDIA)
     ]
 
 

@@ -1,0 +1,73 @@
+"""What stands where a withdrawn post stood: a tombstone (RFC 6721) in Atom, and in the feed of updates an entry for all."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from types import MappingProxyType
+
+from lxml import etree
+
+from feeds.entry import cut_out_of_atom, render_fields
+from feeds.feedgen_ext import NAMESPACES, atom_date
+from feeds.fields import EntryFields, entry_id, text_html
+from posts.dates import short_date
+from posts.model import Post, post_url
+from posts.settings import Site
+from posts.text import one_line
+
+_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
+_TITLES = MappingProxyType(
+    {"en": "Withdrawn: a post of {date}", "es": "Retirado: una publicación del {date}"}
+)
+_WITHOUT_REASON = MappingProxyType(
+    {"en": "This post was withdrawn.", "es": "Esta publicación fue retirada."}
+)
+
+
+def render_tombstone(
+    guid: str,
+    *,
+    when: datetime,
+    reason: str | None = None,
+    by: str | None = None,
+    language: str | None = None,
+) -> dict[str, bytes]:
+    """A tombstone's bytes, to stand among the entries of an Atom document; RSS and JSON Feed know none.
+
+    `when` is the withdrawal's time, `reason` the public one, in `language`; `by` is a name (RFC 6721 3).
+    """
+    name = f"{{{NAMESPACES['at']}}}"
+    moment = when.astimezone(UTC).replace(microsecond=0)
+    stone = etree.Element(f"{name}deleted-entry", ref=entry_id(guid), when=atom_date(moment))
+    if by and one_line(by):
+        etree.SubElement(etree.SubElement(stone, f"{name}by"), "name").text = one_line(by)
+    if reason and one_line(reason):
+        comment = etree.SubElement(stone, f"{name}comment")
+        comment.text = one_line(reason)
+        if language:
+            comment.set(_LANG, language)
+    return {"atom": cut_out_of_atom(stone)}
+
+
+def render_withdrawal(
+    post: Post, *, site: Site, web_url: str, when: datetime, reason: str | None = None
+) -> dict[str, bytes]:
+    """The entry of a withdrawn post in the feed of updates, in every format, under the post's own id.
+
+    It repeats no word of the post, its title included: that may be what had to go. `reason` says what there is to say.
+    """
+    language = "es" if site.language.partition("-")[0].lower() == "es" else "en"
+    said = one_line(reason or "") or _WITHOUT_REASON[language]
+    moment = when.astimezone(UTC).replace(microsecond=0)
+    return render_fields(
+        EntryFields(
+            id=entry_id(post.guid),
+            title=_TITLES[language].format(date=short_date(post.published, site.zone, language)),
+            url=post_url(post, web_url),
+            summary=said,
+            html=f"<p>{text_html(said)}</p>",
+            language=site.language,
+            published=moment,
+            updated=moment,
+        )
+    )
