@@ -82,7 +82,7 @@ def open_press(
     return Press(
         config=config,
         folder=folder,
-        engine=open_engine(_database_url(config, folder)),
+        engine=open_engine(_database_url(config, folder), power_safe=config.mail.power_safe),
         keys=Keys(_read_secret(folder / config.site.secret_file)),
         templates=build_templates(operator_folder),
         clock=clock,

@@ -37,8 +37,9 @@ subscribers = sa.Table(
     sa.Column("name", sa.Text),
     sa.Column("language", sa.Text, nullable=False),
     sa.Column("created", UTCDateTime, nullable=False),
+    sqlite_autoincrement=True,
 )
-"""`address` as typed (the domain as an A-label), `address_key` case-folded; erased rows are deleted."""
+"""An id is never given again (nor that of a subscription): links in old mails carry it. `address` as typed (the domain as an A-label), `address_key` case-folded; erased rows are deleted."""
 
 subscriptions = sa.Table(
     "subscriptions",
@@ -60,6 +61,7 @@ subscriptions = sa.Table(
     sa.Column("changed", UTCDateTime, nullable=False),
     sa.UniqueConstraint("subscriber", "newsletter"),
     sa.Index(None, "newsletter", "frequency", "status", "subscriber"),
+    sqlite_autoincrement=True,
 )
 """`status`: pending, active, paused, unsubscribed. `position` only while the reader is out of step (DESIGN.md 3).
 `generation` rotates the unsubscribe token when somebody comes back. `consent`: at, method, form, wording."""

@@ -12,6 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.pool import PoolProxiedConnection
 
+from posts.errors import StoreError
+
 _BUSY_TIMEOUT_MS = 60_000
 
 
@@ -61,6 +63,28 @@ def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
         connection = connection.execution_options(sqlite_begin="IMMEDIATE")
         with connection.begin():
             yield connection
+
+
+@contextmanager
+def migrating(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """As `writing`, for migrations. SQLite alters a table by copying it; dropping the old one would delete, row by row,
+    all that hangs on it, so foreign keys are only looked at when it is over."""
+    with engine.connect() as connection:
+        connection = connection.execution_options(sqlite_begin="IMMEDIATE")
+        if connection.dialect.name != "sqlite":
+            with connection.begin():
+                yield connection
+            return
+        cursor = connection.connection.cursor()
+        try:
+            cursor.execute("PRAGMA foreign_keys = OFF")  # says nothing inside a transaction
+            with connection.begin():
+                yield connection
+                if orphans := connection.exec_driver_sql("PRAGMA foreign_key_check").all():
+                    raise StoreError(f"a migration left rows that point at nothing: {orphans[0]}")
+        finally:
+            cursor.execute("PRAGMA foreign_keys = ON")
+            cursor.close()
 
 
 class Watch:

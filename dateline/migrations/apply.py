@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from posts.database import reading, writing
+from posts.database import migrating, reading
 from posts.errors import StoreError
 
 _FOLDER = Path(__file__).parent
@@ -39,7 +39,7 @@ def upgrade(engine: sa.Engine) -> list[str]:
     with reading(engine) as conn:
         if _is_current(find_version(conn), known):
             return []
-    with writing(engine) as conn:  # SQLite: BEGIN IMMEDIATE, so that the others wait here
+    with migrating(engine) as conn:  # SQLite: BEGIN IMMEDIATE, so that the others wait here
         if conn.dialect.name == "postgresql":
             conn.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         version = find_version(conn)

@@ -4,19 +4,28 @@ import multiprocessing
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from dateline.migrations.apply import OPTIONS, find_version, known_versions, upgrade
-from newsletter import tables as _newsletter_tables  # noqa: F401  registers its tables
+from dateline.migrations.apply import (
+    OPTIONS,
+    alembic_config,
+    find_version,
+    known_versions,
+    upgrade,
+)
+from newsletter.tables import subscribers
 from posts.database import open_engine, reading, writing
 from posts.errors import StoreError
 from posts.tables import metadata
 
+NOW = datetime(2026, 9, 15, 18, 0, tzinfo=UTC)
 REMEDY = "run: python -m dateline.migrations.generate (see its docstring)"
 
 
@@ -46,7 +55,8 @@ def everything(engine: sa.Engine) -> list[tuple[str, ...]]:
 
 
 def _clauses(text: str) -> list[str]:
-    # SQLite writes an added column behind the one before it, on the same line
+    # SQLite writes an added column behind the one before it, on the same line, and quotes the name of a copied table
+    text = re.sub(r'^CREATE TABLE "([a-z_]+)"', r"CREATE TABLE \1", text)
     lines = re.sub(r",\s+(?=[a-z_\"]+ [A-Z])", "\n", text).splitlines()
     return sorted(" ".join(line.split()).rstrip(",") for line in lines if line.strip())
 
@@ -139,3 +149,35 @@ def _upgrades(url: str, answers: "multiprocessing.Queue[str]", barrier: object) 
 
 def _plain(url: str) -> str:
     return url.replace("postgresql+psycopg", "postgresql")
+
+
+def test_0002_keeps_every_row_and_gives_no_id_twice(sqlite_engine: sa.Engine) -> None:
+    empty(sqlite_engine)
+    with writing(sqlite_engine) as conn:
+        command.upgrade(alembic_config(conn), "0001")
+    now = "2026-09-15 18:00:00.000000"
+    with writing(sqlite_engine) as conn:
+        for statement in (
+            "INSERT INTO subscribers (id, address, address_key, language, created)"
+            f" VALUES (7, 'a@b.example', 'a@b.example', 'en', '{now}')",
+            "INSERT INTO subscriptions (id, subscriber, newsletter, frequency, status, changed)"
+            f" VALUES (9, 7, 'daily', 'scheduled', 'active', '{now}')",
+            "INSERT INTO subscription_changes (subscription, at, what, status, frequency, via)"
+            f" VALUES (9, '{now}', 'joined', 'active', 'scheduled', 'hand')",
+        ):
+            conn.execute(sa.text(statement))
+    upgrade(sqlite_engine)
+    with writing(sqlite_engine) as conn:
+        counts = [
+            conn.execute(sa.text(f"SELECT count(*) FROM {table}")).scalar_one()
+            for table in ("subscribers", "subscriptions", "subscription_changes")
+        ]
+        assert counts == [1, 1, 1]
+        conn.execute(sa.text("DELETE FROM subscribers"))
+        assert conn.execute(sa.text("SELECT count(*) FROM subscription_changes")).scalar_one() == 0
+        conn.execute(
+            subscribers.insert().values(
+                address="c@d.example", address_key="c@d.example", language="en", created=NOW
+            )
+        )
+        assert conn.execute(sa.select(subscribers.c.id)).scalar_one() == 8

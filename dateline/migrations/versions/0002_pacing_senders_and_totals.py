@@ -37,3 +37,8 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("issues", schema=None) as batch_op:
         batch_op.add_column(sa.Column("totals", sa.JSON(), nullable=True))
+    if op.get_bind().dialect.name == "sqlite":
+        for table in ("subscribers", "subscriptions"):
+            kept = {"sqlite_autoincrement": True}
+            with op.batch_alter_table(table, recreate="always", table_kwargs=kept):
+                pass  # copied as it is: from now on SQLite gives no id twice
