@@ -369,7 +369,7 @@ def _site_lines(words: Words, site: Site) -> list[Line]:
         (words.text("Tips"), site.tips),
         (words.text("Comment policy"), site.policy),
     )
-    lines = [Line(label=name, text=value, url=_address_of(value)) for name, value in named if value]
+    lines = [Line(label=name, text=value, url=address_of(value)) for name, value in named if value]
     if site.postal_address:
         rows = [row.strip() for row in site.postal_address.splitlines() if row.strip()]
         lines.append(Line(label="", text=", ".join(rows)))
@@ -382,7 +382,7 @@ def _promise(words: Words, what: str) -> Line:
     return Line(label="", text=words.text("This page loads nothing and reports nothing."))
 
 
-def _address_of(value: str) -> str | None:
+def address_of(value: str) -> str | None:
     """What `value` can be linked to: itself where it is an address of the web, `mailto:` where one of mail."""
     if any(character.isspace() for character in value):
         return None

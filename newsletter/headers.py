@@ -5,6 +5,7 @@ ignore it (mail.md 1.4); so nothing here is left to it but the oracle's part in 
 """
 
 import base64
+import hashlib
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ _WORD = 75
 _JOINERS = {"\u200c", "\u200d"}
 """Format characters that spell something: Persian words and families of emoji need them."""
 _PLAIN = re.compile(r"[\x20-\x7e]*")
+_IN_BRACKETS = re.compile(r"(?:https?://|mailto:)[!-;=?-~]{1,900}")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
 _SAFE_IN_Q = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/")
 _ADDRESS = re.compile(r"[^\s@<>()\[\],;:\"\\]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
@@ -109,6 +111,20 @@ def list_id(title: str, slug: str, domain: str) -> str:
     return (
         f"{plain} <{slug}.{domain}>" if _ATOMS.fullmatch(plain) else f'"{plain}" <{slug}.{domain}>'
     )
+
+
+def help_address(contact: str, page: str) -> str:
+    """What List-Help names (RFC 2369 3.1): where readers may write; `page` where `contact` is no address of ASCII."""
+    return f"<{contact if _IN_BRACKETS.fullmatch(contact) else page}>"
+
+
+def feedback_id(issue_id: int, slug: str, domain: str) -> str:
+    """`issue:list:digest:sender`, by which Gmail counts complaints; never a subscriber, since it counts many.
+
+    Gmail wants 5 to 15 characters for the sender, the same for ever: a hash of the domain that mails come from.
+    """
+    sender = hashlib.sha256(domain.encode("ascii")).hexdigest()[:12]
+    return f"{issue_id}:{slug}:digest:{sender}"
 
 
 def envelope_address(address: str) -> str:

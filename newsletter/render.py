@@ -7,11 +7,13 @@ from datetime import datetime
 
 import jinja2
 
-from newsletter.digest import Digest, DigestDesk, Shortened
+from newsletter.digest import Digest, DigestDesk, Shortened, address_of
 from newsletter.fitting import HTML_BYTES, fitting_caps
 from newsletter.headers import (
     date_header,
     domain_of,
+    feedback_id,
+    help_address,
     list_id,
     mailbox_header,
     plain_header,
@@ -132,6 +134,7 @@ class _Press:
         self.mail = mail
         self.desk = desk
         self.layout = layout
+        self.issue_id = issue_id
         self.hashes: dict[Item, bytes] = {}
         self._headers_of: dict[str, tuple[bytes, bytes, bytes]] = {}
         seed = f"{newsletter.slug}\0{issue_id}\0{desk.date.isoformat()}".encode()
@@ -196,7 +199,7 @@ class _Press:
         """What stands before To, behind Message-ID and behind List-Unsubscribe; made once a language."""
         if digest.language in self._headers_of:
             return self._headers_of[digest.language]
-        mail, slug = self.mail, self.newsletter.slug
+        mail, slug, contact = self.mail, self.newsletter.slug, self.desk.site.contact
         domain = domain_of(mail.from_)
         first = mailbox_header("From", digest.name, mail.from_) + b"To: "
         third = b"\r\n"
@@ -207,8 +210,10 @@ class _Press:
             plain_header(name, value)
             for name, value in (
                 ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
+                ("List-Help", help_address(address_of(contact) or "", digest.subscribe_url)),
                 ("List-Archive", f"<{digest.archive_url}>"),
                 ("List-Post", "NO"),
+                ("Feedback-ID", feedback_id(self.issue_id, slug, domain)),
                 ("Auto-Submitted", "auto-generated"),
                 ("Precedence", "bulk"),
                 ("X-Auto-Response-Suppress", "OOF, AutoReply"),

@@ -16,7 +16,9 @@ from newsletter.headers import (
     date_header,
     domain_of,
     envelope_address,
+    feedback_id,
     header_text,
+    help_address,
     list_id,
     mailbox,
     mailbox_header,
@@ -173,3 +175,34 @@ def test_the_date_is_written_in_utc() -> None:
 )
 def test_a_list_is_named_in_ascii(title: str, expected: str) -> None:
     assert list_id(title, "daily", "news.example") == expected
+
+
+PAGE = "https://news.example/subscribe"
+
+
+@pytest.mark.parametrize(
+    ("contact", "expected"),
+    [
+        pytest.param("mailto:desk@news.example", "<mailto:desk@news.example>", id="a mailbox"),
+        pytest.param(
+            "https://news.example/help?a=1", "<https://news.example/help?a=1>", id="a page"
+        ),
+        pytest.param("", f"<{PAGE}>", id="nobody to write to"),
+        pytest.param("mailto:línea@news.example", f"<{PAGE}>", id="not ASCII"),
+        pytest.param("mailto:a@b.example>,<x", f"<{PAGE}>", id="brackets of its own"),
+        pytest.param("https://a.example/\r\nBcc: x", f"<{PAGE}>", id="a line break"),
+        pytest.param("https://a.example/" + "x" * 1000, f"<{PAGE}>", id="longer than a line"),
+    ],
+)
+def test_rfc2369_3_1_help_is_where_readers_may_write_else_the_page(
+    contact: str, expected: str
+) -> None:
+    assert help_address(contact, PAGE) == expected
+
+
+def test_complaints_are_counted_by_issue_list_and_sender_and_never_by_reader() -> None:
+    first, other = (feedback_id(812, "daily", domain) for domain in ("a.example", "b.example"))
+    assert first.split(":")[:3] == ["812", "daily", "digest"]
+    assert len(first.split(":")) == 4
+    assert first != other
+    assert feedback_id(813, "daily", "a.example").split(":")[3] == first.split(":")[3]
