@@ -19,6 +19,7 @@ from dateline.config_lines import line_numbers
 from dateline.config_messages import described
 from dateline.config_rules import findings
 from feeds.spec import FeedSettings
+from feeds.websub import WebsubSettings
 from newsletter.spec import MailSettings, NewsletterSettings, PrivacySettings
 from posts.settings import DatabaseSettings, Paths, Settings, Site, SourceSettings, Web
 
@@ -40,6 +41,7 @@ class Config(Settings):
         tuple[NewsletterSettings, ...], Field(description="What one subscribes to.")
     ] = ()
     mail: MailSettings
+    websub: WebsubSettings = WebsubSettings()
     privacy: PrivacySettings = PrivacySettings()
 
 

@@ -30,6 +30,7 @@ FEED_SLUGS = re.compile(r"^(all|updates|headlines|media|(tag|author|language)-.*
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
 _ADDRESS = re.compile(r"[^\s@<>\"(),;:\\\[\]]{1,64}@[^\s@<>\"(),;:\\\[\]]{1,255}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_NOT_IN_A_LINK = re.compile(r"[^!-~]|[<>\"\\\\^`{|}]")
 _DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9-]*[a-z0-9]")
 _SHORTEST_S, _LONGEST_S = 10, 31 * 86400
 _HERE = ("localhost", "127.0.0.1", "::1", "[::1]", "")
@@ -45,6 +46,7 @@ def findings(data: dict[str, Any]) -> Iterator[Finding]:
     yield from _sources(_tables(data, "sources"))
     yield from _feeds(_tables(data, "feeds"))
     yield from _newsletters(_tables(data, "newsletters"))
+    yield from _websub(_table(data, "websub"))
 
 
 def listen_address(text: str) -> tuple[str, int]:
@@ -225,6 +227,24 @@ def _newsletters(newsletters: list[dict[str, Any]]) -> Iterator[Finding]:
         yield from _header_texts(("newsletters", index), newsletter, "title", "subject")
         yield from _schedule(("newsletters", index, "schedule"), newsletter.get("schedule"))
         yield from _selection(("newsletters", index, "select"), newsletter.get("select"))
+
+
+def _websub(websub: dict[str, Any]) -> Iterator[Finding]:
+    hubs = websub.get("hubs")
+    seen: set[str] = set()
+    for index, hub in enumerate(hubs if isinstance(hubs, list) else ()):
+        path = ("websub", "hubs", index)
+        faults = list(_address_of_web(path, hub))
+        if faults or not isinstance(hub, str):
+            yield from faults
+            continue
+        if _NOT_IN_A_LINK.search(hub):
+            yield path, f"has a sign that no header carries: {shown(hub)}. Write it as %3C or xn--."
+        elif "#" in hub:
+            yield path, "has a part after #, which no server ever sees. Leave it out."
+        elif hub in seen:
+            yield path, f"{shown(hub)} is a hub already."
+        seen.add(hub)
 
 
 def _slugs(section: str, elements: list[dict[str, Any]]) -> Iterator[Finding]:

@@ -32,6 +32,7 @@ def config_text(beginning: Beginning) -> str:
             _KEPT,
             _sources(beginning),
             _FEEDS,
+            _WEBSUB,
             _newsletters(beginning),
             _mail(beginning),
         ]
@@ -124,6 +125,15 @@ _FEEDS = """\
 # tags = ["investigation"]
 # authors = []
 # languages = []
+"""
+
+_WEBSUB = """\
+# WebSub: hubs tell readers at once what is new, without anybody asking every hour. Each document names the hubs, and
+# they are told of each change. "https://pubsubhubbub.appspot.com/" is one that anybody may use.
+# [websub]
+# hubs = []
+# May a hub be at a private address (your own, in the same network)?
+# allow_private = false
 """
 
 

@@ -227,6 +227,39 @@ def test_a_missing_file_suggests_init(tmp_path: Path) -> None:
             "config.toml:9: web.sources is not a setting. Did you mean sources?",
             id="sources as a value",
         ),
+        pytest.param(
+            "[mail]",
+            '[websub]\nhubs = ["hub.example.org"]\n[mail]',
+            'config.toml:19: websub.hubs is not an address: "hub.example.org". '
+            "Write it as https://example.org.",
+            id="a hub without http",
+        ),
+        pytest.param(
+            "[mail]",
+            '[websub]\nhubs = ["https://hub.example.org/\\">"]\n[mail]',
+            'config.toml:19: websub.hubs has a sign that no header carries: "https://hub.example.org/">".'
+            " Write it as %3C or xn--.",
+            id="a hub that would break out of a header",
+        ),
+        pytest.param(
+            "[mail]",
+            '[websub]\nhubs = ["https://u:geheim@hub.example.org/"]\n[mail]',
+            "config.toml:19: websub.hubs carries a name or password, "
+            "which would be shown in tables and logs.",
+            id="a hub with a password",
+        ),
+        pytest.param(
+            "[mail]",
+            '[websub]\nhubs = ["https://a.example/", "https://a.example/"]\n[mail]',
+            'config.toml:19: websub.hubs "https://a.example/" is a hub already.',
+            id="a hub twice",
+        ),
+        pytest.param(
+            "[mail]",
+            '[websub]\nhubs = ["https://a.example/#x"]\n[mail]',
+            "config.toml:19: websub.hubs has a part after #, which no server ever sees. Leave it out.",
+            id="a hub with a fragment",
+        ),
     ],
 )
 def test_a_rule_speaks_in_one_sentence(tmp_path: Path, old: str, new: str, fault: str) -> None:
