@@ -52,6 +52,23 @@ class Site(Settings):
     postal_address: Annotated[str, Field(description="Postal address in the mail's footer.")] = ""
     tips: Annotated[str, Field(description="How to send a tip; text or an address.")] = ""
     policy: Annotated[str, Field(description="Comment policy; text or an address.")] = ""
+    rights: Annotated[
+        str, Field(max_length=300, description="Who holds the rights, in a line; shown in feeds.")
+    ] = ""
+    icon: Annotated[
+        str,
+        Field(
+            pattern=r"^(https?://\S+)?$",
+            description="Address of a square picture for feed readers, best a PNG of 512 by 512.",
+        ),
+    ] = ""
+    logo: Annotated[
+        str,
+        Field(
+            pattern=r"^(https?://\S+)?$",
+            description="Address of a picture twice as wide as it is high, for feed readers.",
+        ),
+    ] = ""
     max_age: Annotated[
         Duration,
         Field(
