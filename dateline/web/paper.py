@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from starlette.responses import HTMLResponse, Response
 
 from dateline.press import Press
-from dateline.web.colours import build_palettes
+from dateline.colours import build_palettes
 from dateline.web.visit import Visit, best_language
 from dateline.web.words import LANGUAGES, Catalogues, direction, load_catalogues, page_language
 from feeds.spec import Feed, autodiscovery, list_feeds
