@@ -18,7 +18,9 @@ from dateline.actions.migrate import migrate_database
 from dateline.actions.poll import poll
 from dateline.actions.release import release
 from dateline.config import load_config
+from dateline.counterfoil import FILE_NAME
 from dateline.press import Press, open_press
+from newsletter.counterfoil_marks import forget_marks, list_marks
 from newsletter.headers import domain_of
 from newsletter.message import Recipient, build_message, load_edition
 from newsletter.tables import editions, issues, sealed_parts, subscribers, subscriptions
@@ -115,7 +117,8 @@ class Mailing:
 def build_newsroom(
     folder: Path, readers: int, *, posts: int = POSTS, is_released: bool = True
 ) -> Newsroom:
-    """A newsroom whose issue of the latest posts is released to `readers` (or a draft, to be released later)."""
+    """A newsroom whose issue of the latest posts is released to `readers` (or a draft, to be released later). It may
+    be copied: it has no counterfoil, which would tell that a copy is one, and its next act begins one."""
     content = folder / "content"
     content.mkdir(parents=True)
     now = datetime.now(UTC)
@@ -132,9 +135,16 @@ def build_newsroom(
         assert issue is not None
         if is_released:
             release(press, issue.id)
+        _forget_counterfoil(press)
     finally:
         press.engine.dispose()
     return Newsroom(folder=folder, issue=issue.id, readers=readers)
+
+
+def _forget_counterfoil(press: Press) -> None:
+    with writing(press.engine) as conn:
+        forget_marks(conn, list(list_marks(conn)))
+    (press.var / FILE_NAME).unlink(missing_ok=True)
 
 
 def copied(newsroom: Newsroom, folder: Path, mailing: Mailing, *, web_port: int = 8300) -> Newsroom:
