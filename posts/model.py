@@ -93,6 +93,15 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """A note that a published post was wrong: plain text in one line. `revision` is the one that carried it first."""
+
+    at: datetime
+    note: str
+    revision: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Post:
     """A post as the store keeps it, at its newest revision.
 
@@ -121,6 +130,7 @@ class Post:
     withdrawn_by: str | None = None
     withdrawal_reason: str | None = None
     missing_polls: int = 0
+    corrections: tuple[Correction, ...] = ()
 
     @property
     def is_public(self) -> bool:

@@ -11,13 +11,16 @@ from posts.tables import posts
 
 Values = dict[str, Any]  # Any: column values of many types, checked by the table
 
+NOTE = "correction"
+"""The key of a correction's note in the stored content of the revision that carries it."""
+
 POST_COLUMNS = tuple(
     column for column in posts.columns if column.name not in ("link_key", "text_hash")
 )
 
 
 def post_from_row(row: sa.Row[*tuple[Any, ...]]) -> Post:
-    """The post of a row that was selected with `POST_COLUMNS`."""
+    """The post of a row that was selected with `POST_COLUMNS`; `corrections.with_corrections` adds its corrections."""
     return Post(
         id=row.id,
         guid=row.guid,
@@ -72,10 +75,10 @@ def content_json(content: Content) -> Values:
 
 
 def content_from_json(values: Values) -> Content:
-    """The content that `content_json` wrote."""
+    """The content that `content_json` wrote; a note beside it is no part of it."""
     return Content(
         **{
-            **values,
+            **{key: value for key, value in values.items() if key != NOTE},
             "authors": tuple(values["authors"]),
             "tags": tuple(values["tags"]),
             "enclosures": _enclosures(values["enclosures"]),

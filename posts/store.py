@@ -12,10 +12,12 @@ from typing import Literal
 import sqlalchemy as sa
 
 from posts import journal
-from posts.errors import NotFound
+from posts.corrections import save_correction, with_corrections
+from posts.errors import NotFound, Refused
 from posts.identity import link_key, text_hash
 from posts.matching import Surroundings, stored_match
 from posts.model import Change, ChangeKind, Content, IncomingPost, Post, Status
+from posts.notes import clean_note
 from posts.reconcile import Decision, Insert, Leave, Refresh, Revise, is_history, publication_kind
 from posts.rows import POST_COLUMNS, content_from_json, post_from_row
 from posts.saving import insert_post, refresh_post, revise_post, update_post, write_line
@@ -214,18 +216,50 @@ def withdraw_post(
     by: Literal["hand", "source"] = "hand",
     reason: str | None = None,
 ) -> Change | None:
-    """Takes a post back; None where it was never public or is withdrawn already. Raises NotFound.
+    """Takes a post back; None where it was never public, or readers are told nothing new. Raises NotFound, Refused.
 
-    By "source" (its file is gone) it comes back with its file; by "hand" it stays back until `restore_post`.
+    By "source" (its file is gone) it comes back with its file; by "hand" it stays back until `restore_post`, and
+    `reason` is for readers (`notes.public_reason`). A hand may say another reason of a post that is withdrawn already:
+    that is a further line, so that whoever shows the reason sees the change.
     """
+    if by == "hand" and reason is not None:
+        reason = clean_note(reason, "The reason")
     journal.lock_journal(conn)
     post = get_post(conn, guid)
-    if post.status is Status.WITHDRAWN and (post.withdrawn_by == by or by == "source"):
+    told = post.withdrawn_by == by and reason in (None, post.withdrawal_reason)
+    if post.status is Status.WITHDRAWN and (by == "source" or told):
         return None
     values = {"status": Status.WITHDRAWN, "withdrawn_by": by, "withdrawal_reason": reason}
-    if not update_post(conn, post, values) or post.status is not Status.PUBLISHED:
+    was_public = post.status is Status.PUBLISHED or (
+        post.status is Status.WITHDRAWN and post.number is not None
+    )
+    if not update_post(conn, post, values) or not was_public:
         return None
     return journal.append(conn, post.id, post.revision, ChangeKind.WITHDRAWN, now=now)
+
+
+def correct_post(conn: sa.Connection, guid: str, note: str, *, now: datetime) -> Change | None:
+    """Adds a note that a public post was wrong: a revision of kind corrected, which moves `updated`.
+
+    None where its newest correction says this already. Raises NotFound, and Refused where readers do not see the post
+    or the note is none.
+    """
+    note = clean_note(note, "The note")
+    journal.lock_journal(conn)
+    post = get_post(conn, guid)
+    if not post.is_public:
+        standing = "quarantined" if post.fault else post.status.value
+        raise Refused(
+            f'"{post.content.title}" is {standing}; only a post that readers see is corrected',
+            remedy="`posts restore` brings a withdrawn one back; what nobody has read is mended at its source.",
+        )
+    if post.corrections and post.corrections[-1].note == note:
+        return None
+    updated = max(now, post.updated)
+    save_correction(conn, post, note, updated=updated, now=now)
+    if not update_post(conn, post, {"revision": post.revision + 1, "updated": updated}):
+        raise Refused(f'"{post.content.title}" was just changed', remedy="Try again.")
+    return journal.append(conn, post.id, post.revision + 1, ChangeKind.CORRECTED, now=now)
 
 
 def restore_post(conn: sa.Connection, guid: str, *, now: datetime) -> Change | None:
@@ -339,7 +373,7 @@ def _list(
         .limit(limit)
         .offset(offset or None)
     )
-    return [post_from_row(row) for row in conn.execute(query)]
+    return with_corrections(conn, [post_from_row(row) for row in conn.execute(query)])
 
 
 def _chunks(ids: Iterable[int]) -> Iterator[Sequence[int]]:

@@ -1,4 +1,4 @@
-"""The store by hand: look at posts, take one back, bring it back."""
+"""The store by hand: look at posts, correct one, take one back, bring it back."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ class PostStory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandChange:
-    """What withdrawing or restoring by hand came to; `change` is None where readers see no difference."""
+    """What correcting, withdrawing or restoring by hand came to; `change` is None where readers see no difference."""
 
     post: Post
     change: Change | None
@@ -43,8 +43,17 @@ def show(press: Press, name: str) -> PostStory:
         return PostStory(post=post, changes=tuple(journal.list_post_changes(conn, post.id)))
 
 
+def correct(press: Press, name: str, *, note: str) -> HandChange:
+    """Adds a note to a public post that readers see with it; safe to repeat. Raises NotFound, and Refused for a post
+    that is not public and a note that is none."""
+    guid = show(press, name).post.guid
+    with writing(press.engine) as conn:
+        change = store.correct_post(conn, guid, note, now=press.clock())
+        return HandChange(post=store.get_post(conn, guid), change=change)
+
+
 def withdraw(press: Press, name: str, *, reason: str | None = None) -> HandChange:
-    """Takes a post back until a hand restores it; safe to repeat. Raises NotFound."""
+    """Takes a post back until a hand restores it; `reason` is for readers. Safe to repeat. Raises NotFound, Refused."""
     guid = show(press, name).post.guid
     with writing(press.engine) as conn:
         change = store.withdraw_post(conn, guid, now=press.clock(), reason=reason)

@@ -23,7 +23,7 @@ STATUSES = ("draft", "scheduled", "published", "withdrawn")
 
 @click.group()
 def posts() -> None:
-    """Look at posts, withdraw one, restore it."""
+    """Look at posts, correct one, withdraw one, restore it."""
 
 
 @posts.command("list")
@@ -81,18 +81,46 @@ def show(config_path: Path, post: str, as_json: bool) -> None:
 @posts.command()
 @config_option
 @click.argument("post")
-@click.option("--reason", help="Why, for the record; shown by `posts show`.")
+@click.option(
+    "--note",
+    required=True,
+    help="What was wrong, in plain text. Readers see it: in feeds, on the post's page and in the next issue.",
+)
+def correct(config_path: Path, post: str, note: str) -> None:
+    """Add a correction to a public post (by its guid or slug), for its readers to see.
+
+    The text itself is mended at its source; the note stays with the post whatever its source brings later.
+    """
+    from dateline.actions.posts import correct as add_note
+
+    result = add_note(opened(config_path), post, note=note)
+    title = result.post.content.title
+    if result.change is None:
+        click.echo(f'"{title}" carries this correction already; nothing changes.')
+        return
+    click.echo(f'Corrected "{title}". Feeds and its page show the note with the next build.')
+
+
+@posts.command()
+@config_option
+@click.argument("post")
+@click.option(
+    "--reason",
+    help="Why, in plain text. Readers see it: in the feeds' tombstone and on the page at the post's address.",
+)
 def withdraw(config_path: Path, post: str, reason: str | None) -> None:
-    """Take a post back (by its guid or slug): out of feeds, pages and issues to come."""
+    """Take a post back (by its guid or slug): out of feeds, pages and issues to come.
+
+    Its address then answers 410 with a short page, and Atom feeds carry a tombstone, so that reader programs can
+    remove it too. Say another --reason to change the public one.
+    """
     from dateline.actions.posts import withdraw as take_back
 
     press = opened(config_path)
     result = take_back(press, post, reason=reason)
     title = result.post.content.title
     if result.change is None:
-        click.echo(
-            f'"{title}" is withdrawn; readers had no sight of it, so nothing changes for them.'
-        )
+        click.echo(f'"{title}" is withdrawn; nothing changes for readers.')
         return
     click.echo(f'Withdrew "{title}". `{press.program} posts restore {result.post.slug}` undoes it.')
 
@@ -142,6 +170,7 @@ def _details(post: "Post") -> dict[str, object]:
         "enclosures": tuple(enclosure.url for enclosure in post.content.enclosures),
         "withdrawn_by": post.withdrawn_by,
         "withdrawal_reason": post.withdrawal_reason,
+        "corrections": tuple(correction.note for correction in post.corrections),
     }
 
 
@@ -149,6 +178,10 @@ def _story(story: "PostStory") -> dict[str, object]:
     return {
         **_details(story.post),
         "html": story.post.content.html,
+        "corrections": [
+            {"at": correction.at, "note": correction.note, "revision": correction.revision}
+            for correction in story.post.corrections
+        ],
         "changes": [
             {"number": line.number, "kind": line.kind, "revision": line.revision, "at": line.at}
             for line in story.changes

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from posts.errors import NotFound
+from posts.errors import NotFound, Refused
 from tests.dateline.cli.newsroom import begin, called, done
 
 
@@ -75,9 +75,56 @@ def test_a_restored_post_is_public_again_and_twice_is_once(folder: Path) -> None
     assert _kinds(folder, "bridge") == ["published", "withdrawn", "restored"]
 
 
-@pytest.mark.parametrize("verb", ["show", "withdraw", "restore"])
+@pytest.mark.parametrize("verb", ["show", "withdraw", "restore", "correct"])
 def test_a_post_that_is_not_there_is_told_with_where_to_look(folder: Path, verb: str) -> None:
-    result = called(folder, "posts", verb, "birdge")
+    note = ("--note", "Wrong.") if verb == "correct" else ()
+    result = called(folder, "posts", verb, "birdge", *note)
     assert isinstance(result.exception, NotFound)
     assert '"birdge"' in str(result.exception)
     assert "posts list" in str(result.exception)
+
+
+def test_a_correction_is_kept_with_its_time_and_moves_updated(folder: Path) -> None:
+    before = json.loads(done(folder, "posts", "show", "bridge", "--json"))
+    told = done(folder, "posts", "correct", "bridge", "--note", "It is in  Laredo.")
+    assert told.startswith('Corrected "The bridge".')
+    story = json.loads(done(folder, "posts", "show", "bridge", "--json"))
+    assert [one["note"] for one in story["corrections"]] == ["It is in Laredo."]
+    assert story["updated"] > before["updated"]
+    assert _kinds(folder, "bridge") == ["published", "corrected"]
+    assert "It is in Laredo." in done(folder, "posts", "show", "bridge")
+
+
+def test_the_same_correction_twice_is_one(folder: Path) -> None:
+    done(folder, "posts", "correct", "bridge", "--note", "It is in Laredo.")
+    assert "nothing changes" in done(
+        folder, "posts", "correct", "bridge", "--note", "It is in Laredo."
+    )
+    assert _kinds(folder, "bridge") == ["published", "corrected"]
+
+
+@pytest.mark.parametrize("note", [" ", "x" * 1001, "\u202e"], ids=["empty", "long", "no letter"])
+def test_a_note_that_is_none_is_refused(folder: Path, note: str) -> None:
+    result = called(folder, "posts", "correct", "bridge", "--note", note)
+    assert isinstance(result.exception, Refused)
+    assert _kinds(folder, "bridge") == ["published"]
+
+
+def test_a_withdrawn_post_is_not_corrected(folder: Path) -> None:
+    done(folder, "posts", "withdraw", "bridge")
+    result = called(folder, "posts", "correct", "bridge", "--note", "It is in Laredo.")
+    assert isinstance(result.exception, Refused)
+    assert "posts restore" in str(result.exception)
+
+
+def test_another_reason_changes_the_public_one(folder: Path) -> None:
+    done(folder, "posts", "withdraw", "bridge", "--reason", "One.")
+    assert done(folder, "posts", "withdraw", "bridge", "--reason", "Two.").startswith("Withdrew")
+    assert "nothing changes" in done(folder, "posts", "withdraw", "bridge", "--reason", "Two.")
+    story = json.loads(done(folder, "posts", "show", "bridge", "--json"))
+    assert story["withdrawal_reason"] == "Two."
+
+
+def test_help_says_that_reason_and_note_are_public(folder: Path) -> None:
+    assert "Readers see it" in done(folder, "posts", "withdraw", "--help")
+    assert "Readers see it" in done(folder, "posts", "correct", "--help")
