@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Mapping
-from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
+from urllib.parse import urlsplit
 
 from feedgen.entry import FeedEntry
 from feedgen.feed import FeedGenerator
@@ -12,7 +14,16 @@ from lxml import etree
 
 from feeds import feedgen_ext, jsonfeed
 from feeds.fields import EntryFields, entry_fields, text_html
-from feeds.spec import MEDIA_TYPES, NO_LINKS, Feed, FrameLinks, feed_id, feed_url
+from feeds.spec import (
+    MEDIA_TYPES,
+    NO_LINKS,
+    STYLESHEET_PATH,
+    Feed,
+    FrameLinks,
+    alternate_url,
+    feed_id,
+    feed_url,
+)
 from posts.errors import PostError
 from posts.model import Post
 from posts.settings import Site
@@ -20,6 +31,9 @@ from posts.settings import Site
 ENTRY_VERSION = "2"
 """Rises when an entry's bytes change for the same post: kept fragments of another version are not used."""
 
+_RSS_TITLE = re.compile(rb"<title>[^<]*</title>")
+_MAIL_ADDRESS = re.compile(r"[^@\s()<>,]+@[^@\s()<>,]+\.[^@\s()<>,]+")
+_RSS_PICTURES = (".png", ".jpg", ".jpeg", ".gif")
 _ATOM_ROOT_NAMESPACES = dict(feedgen_ext.DECLARED["atom"])
 _RSS_ROOT_NAMESPACES = {
     **feedgen_ext.DECLARED["rss"],
@@ -29,15 +43,19 @@ _RSS_ROOT_NAMESPACES = {
 
 
 def render_entry(
-    post: Post, *, web_url: str, tag_slugs: Mapping[str, str], headline: bool = False
+    post: Post,
+    *,
+    web_url: str,
+    tag_slugs: Mapping[str, str],
+    zone: tzinfo = UTC,
+    headline: bool = False,
 ) -> dict[str, bytes]:
     """The bytes of one entry by format, each to stand inside `render_frame`; raises PostError.
 
-    A `headline` has no full text. Whatever goes wrong inside is that post's fault and nobody else's (DESIGN.md 8.2).
+    `zone` is the site's, for the days of corrections. A `headline` has no full text. Whatever goes wrong inside is that post's fault and nobody else's (DESIGN.md 8.2).
     """
     try:
-        fields = entry_fields(post, web_url, tag_slugs)
-        return render_fields(replace(fields, html=None) if headline else fields)
+        return render_fields(entry_fields(post, web_url, tag_slugs, zone=zone, headline=headline))
     except (ValueError, TypeError, LookupError, AttributeError, etree.LxmlError) as error:
         raise PostError(
             f"The post could not be rendered for the feeds: {error}",
@@ -74,8 +92,43 @@ def render_frame(
         body, end = generator.atom_str(), b"</feed>"
     else:
         body, end = generator.rss_str(), b"</channel></rss>"
+        body = _profiled_titles(body)
     start = body.rindex(end)
-    return body[:start] + b"\n", end + b"\n"
+    root = body.index(b"?>") + 2  # after the XML declaration
+    return body[:root] + _stylesheet(web_url) + body[root:start] + b"\n", end + b"\n"
+
+
+def frame_settings(site: Site) -> tuple[str, ...]:
+    """All that a frame shows of the site: when one of these changes, every document has to be built again."""
+    return (
+        site.url,
+        site.title,
+        site.tagline,
+        site.language,
+        site.contact,
+        site.rights,
+        site.icon,
+        site.logo,
+    )
+
+
+def _stylesheet(web_url: str) -> bytes:
+    """The instruction by which a browser shows a feed to people: CSS, since browsers give XSLT up.
+
+    A path without a host, for a style sheet from another origin is refused.
+    """
+    href = html.escape(urlsplit(web_url).path.rstrip("/") + STYLESHEET_PATH)
+    return f'\n<?xml-stylesheet type="text/css" href="{href}"?>'.encode()
+
+
+def _profiled_titles(body: bytes) -> bytes:
+    """The titles with hexadecimal references for & and <, which lxml cannot write (RSS Profile, character data).
+
+    Reader programs that take a title for HTML and those that take it for text show it alike then.
+    """
+    return _RSS_TITLE.sub(
+        lambda title: title[0].replace(b"&amp;", b"&#x26;").replace(b"&lt;", b"&#x3C;"), body
+    )
 
 
 def _feed_generator(
@@ -90,16 +143,28 @@ def _feed_generator(
     # No date for RSS: feedgen would set the process's locale to write it; the extension writes ours. There is no
     # public way to unset the default (feedgen is pinned to 1.0.0).
     generator._FeedGenerator__rss_lastBuildDate = None
-    generator.author({"name": site.title})
-    generator.link(href=site.url, rel="alternate", type="text/html")
+    generator.author({"name": site.title, "uri": site.url})
+    home = alternate_url(feed, site, web_url)
+    generator.link(href=home, rel="alternate", type="text/html")
     self_url = links.self_url or feed_url(feed, format_, web_url)
     generator.link(href=self_url, rel="self", type=MEDIA_TYPES[format_])
     generator.description(site.tagline or feed.title)
     generator.language(feed.language)
     generator.generator("Dateline")
+    if site.rights:
+        generator.rights(site.rights)
+    if format_ == "atom":
+        generator.icon(site.icon or None)
+        generator.logo(site.logo or None)
+    else:
+        if site.icon and urlsplit(site.icon).path.lower().endswith(_RSS_PICTURES):
+            generator.image(url=site.icon, title=feed.title, link=home)
+        if _MAIL_ADDRESS.fullmatch(site.contact):
+            # The Profile's form. It is the address that pages and mails show too; an author's is never told.
+            generator.managingEditor(f"{site.contact} ({site.title})")
     generator.register_extension(feedgen_ext.NAME, feedgen_ext.FeedExtension)
     extension = getattr(generator, feedgen_ext.NAME)
-    extension.site_url = site.url
+    extension.home = home
     extension.self_url = self_url
     extension.format_ = format_
     extension.updated = updated
@@ -128,7 +193,9 @@ def _rss_item(fields: EntryFields) -> bytes:
         entry.enclosure(enclosure.url, str(enclosure.length_bytes or 0), enclosure.type)
     if fields.comments_url:
         entry.comments(fields.comments_url)
-    return _cut_out(etree.Element("rss", nsmap=_RSS_ROOT_NAMESPACES), entry.rss_entry())
+    return _profiled_titles(
+        _cut_out(etree.Element("rss", nsmap=_RSS_ROOT_NAMESPACES), entry.rss_entry())
+    )
 
 
 def _feed_entry(fields: EntryFields) -> FeedEntry:

@@ -17,7 +17,8 @@ from feedgen.ext.base import BaseEntryExtension, BaseExtension
 from lxml import etree
 
 from feeds.fields import EntryFields
-from feeds.spec import MEDIA_TYPES, NO_LINKS
+from feeds.spec import MAX_AGE_S, MEDIA_TYPES, NO_LINKS
+from posts.model import Enclosure
 
 NAME = "dateline"
 NAMESPACES = MappingProxyType(
@@ -43,8 +44,7 @@ DECLARED: Mapping[str, Mapping[str, str]] = MappingProxyType(
 
 _ATOM = "http://www.w3.org/2005/Atom"
 _LANG = "{http://www.w3.org/XML/1998/namespace}lang"
-_TTL_MINUTES = "15"
-"""Agrees with the Cache-Control that we send: reader programs wait for the longer of the two (feeds.md 2.1)."""
+_MEDIUMS = frozenset({"image", "audio", "video"})
 
 
 def rss_date(moment: datetime) -> str:
@@ -58,9 +58,9 @@ def atom_date(moment: datetime) -> str:
 
 
 class FeedExtension(BaseExtension):  # type: ignore[misc]  # feedgen has no types
-    """The head of a document: the address of the site and of the document itself."""
+    """The head of a document: the addresses of its page, of the document itself and of its neighbours."""
 
-    site_url = ""
+    home = ""
     self_url = ""
     format_ = "atom"
     updated: datetime
@@ -83,7 +83,7 @@ class FeedExtension(BaseExtension):  # type: ignore[misc]  # feedgen has no type
         for place in ("link", "image/link"):
             element = channel.find(place)
             if element is not None:
-                element.text = self.site_url
+                element.text = self.home
         for link in channel.findall(f"{{{_ATOM}}}link"):
             channel.remove(link)
         _append(
@@ -95,7 +95,7 @@ class FeedExtension(BaseExtension):  # type: ignore[misc]  # feedgen has no type
         )
         self._append_links(channel, f"{{{_ATOM}}}link")
         _append(channel, "lastBuildDate", text=rss_date(self.updated))
-        _append(channel, "ttl", text=_TTL_MINUTES)
+        _append(channel, "ttl", text=str(MAX_AGE_S // 60))
         return feed
 
     def _append_links(self, head: etree._Element, name: str) -> None:
@@ -133,6 +133,7 @@ class EntryExtension(BaseEntryExtension):  # type: ignore[misc]  # feedgen has n
             if enclosure.title:
                 link.set("title", enclosure.title)
         _append(entry, "published", text=atom_date(fields.published))
+        _append_thumbnail(entry, fields)
         if fields.comments_url:
             replies = _append(
                 entry, "link", href=fields.comments_url, rel="replies", type="text/html"
@@ -155,7 +156,27 @@ class EntryExtension(BaseEntryExtension):  # type: ignore[misc]  # feedgen has n
         _append(item, f"{{{dublin_core}}}language", text=fields.language)
         if fields.comment_count is not None:
             _append(item, f"{{{NAMESPACES['slash']}}}comments", text=str(fields.comment_count))
+        for enclosure in fields.enclosures:
+            _append_media(item, enclosure)
+        _append_thumbnail(item, fields)
         return item
+
+
+def _append_media(item: etree._Element, enclosure: Enclosure) -> None:
+    """An enclosure as Media RSS 1.5.1 says it: RSS itself has room for one only (Profile, enclosure)."""
+    media = NAMESPACES["media"]
+    content = _append(item, f"{{{media}}}content", url=enclosure.url, type=enclosure.type)
+    if enclosure.length_bytes is not None:
+        content.set("fileSize", str(enclosure.length_bytes))
+    kind = enclosure.type.partition("/")[0]
+    content.set("medium", kind if kind in _MEDIUMS else "document")
+    if enclosure.title:
+        _append(content, f"{{{media}}}title", text=enclosure.title)
+
+
+def _append_thumbnail(entry: etree._Element, fields: EntryFields) -> None:
+    if fields.picture_url:
+        _append(entry, f"{{{NAMESPACES['media']}}}thumbnail", url=fields.picture_url)
 
 
 def _append(

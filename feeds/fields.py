@@ -5,11 +5,13 @@ from __future__ import annotations
 import html
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
+from types import MappingProxyType
 
-from posts.model import Enclosure, Post, post_url
+from posts.dates import short_date
+from posts.model import Content, Enclosure, Post, post_url
 from posts.text import excerpt, one_line, plain_text
 
 SUMMARY_WORDS = 55
@@ -17,6 +19,11 @@ SUMMARY_WORDS = 55
 
 _TITLE_WORDS = 12
 _IRI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`\x00-\x20\x7f]+")
+_WEB = ("https://", "http://")
+_PICTURE = re.compile(r'<img\b[^>]*?\ssrc="([^"]+)"')
+"""Cleaned HTML quotes every attribute, and in this way."""
+
+_CORRECTION = MappingProxyType({"en": "Correction", "es": "Corrección"})
 _BARE_IDS = uuid.UUID("5f1a7c1e-9a0b-5c1f-8b4e-2d7e6c1b9a33")
 
 
@@ -31,7 +38,10 @@ class Category:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryFields:
-    """What an entry says; `title` and `summary` are plain text, `html` is the full text, None of a headline."""
+    """What an entry says; `title` and `summary` are plain text, `html` is the full text, None of a headline.
+
+    `picture_url` is the picture that lists may show beside it; the post has it anyway.
+    """
 
     id: str
     title: str
@@ -44,6 +54,7 @@ class EntryFields:
     authors: tuple[str, ...] = ()
     categories: tuple[Category, ...] = ()
     enclosures: tuple[Enclosure, ...] = ()
+    picture_url: str | None = None
     comment_count: int | None = None
     comments_url: str | None = None
 
@@ -59,16 +70,26 @@ def entry_id(guid: str) -> str:
     return uuid.uuid5(_BARE_IDS, guid).urn
 
 
-def entry_fields(post: Post, web_url: str, tag_slugs: Mapping[str, str]) -> EntryFields:
-    """What the entry of `post` says; `tag_slugs` gives the slug of each of its tags."""
+def entry_fields(
+    post: Post,
+    web_url: str,
+    tag_slugs: Mapping[str, str],
+    *,
+    zone: tzinfo = UTC,
+    headline: bool = False,
+) -> EntryFields:
+    """What the entry of `post` says; `tag_slugs` gives the slug of each of its tags, `zone` the days of corrections."""
     content = post.content
+    notes = correction_lines(post, zone)
     summary = one_line(content.summary or excerpt(content.html, SUMMARY_WORDS))
+    if headline:
+        summary = " ".join([*(f"{label}: {note}" for label, note in notes), summary]).rstrip()
     return EntryFields(
         id=entry_id(post.guid),
         title=_title(post),
         url=post_url(post, web_url),
         summary=summary,
-        html=content.html,
+        html=None if headline else corrections_html(notes) + content.html,
         language=content.language,
         published=_second(post.published),
         updated=_second(max(post.updated, post.published)),
@@ -83,9 +104,41 @@ def entry_fields(post: Post, web_url: str, tag_slugs: Mapping[str, str]) -> Entr
             if tag in tag_slugs
         ),
         enclosures=content.enclosures,
+        picture_url=_picture_url(content),
         comment_count=content.comment_count if content.comments_url else None,
         comments_url=content.comments_url,
     )
+
+
+def correction_lines(post: Post, zone: tzinfo) -> list[tuple[str, str]]:
+    """The notes of a post, newest first, each with its label in the post's language: ("Correction, Sep 16, 2009", "...")."""
+    language = "es" if post.content.language.partition("-")[0].lower() == "es" else "en"
+    return [
+        (
+            f"{_CORRECTION[language]}, {short_date(correction.at, zone, language)}",
+            correction.note,
+        )
+        for correction in sorted(post.corrections, key=lambda one: one.at, reverse=True)
+    ]
+
+
+def corrections_html(notes: Sequence[tuple[str, str]]) -> str:
+    """The notes of a post as they stand above its text: nobody should read the text without them."""
+    return "".join(
+        f"<p><strong>{text_html(label)}:</strong> {text_html(note)}</p>\n" for label, note in notes
+    )
+
+
+def _picture_url(content: Content) -> str | None:
+    """The address of the first picture among the enclosures or in the text, None where there is none on the web."""
+    for enclosure in content.enclosures:
+        if enclosure.type.startswith("image/") and enclosure.url.startswith(_WEB):
+            return enclosure.url
+    for found in _PICTURE.finditer(content.html):
+        address = html.unescape(found[1])
+        if address.startswith(_WEB):
+            return address
+    return None
 
 
 def _title(post: Post) -> str:

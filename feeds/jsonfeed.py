@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from feeds.fields import EntryFields
-from feeds.spec import NO_LINKS, Feed, FrameLinks, feed_url
+from feeds.spec import NO_LINKS, Feed, FrameLinks, alternate_url, feed_url, page_url
 from posts.settings import Site
 
 
@@ -26,6 +26,8 @@ def json_item(fields: EntryFields) -> bytes:
         "date_modified": fields.updated.isoformat(),
         "language": fields.language,
     }
+    if fields.picture_url:
+        item["image"] = fields.picture_url
     if fields.authors:
         item["authors"] = [{"name": author} for author in fields.authors]
         item["author"] = {
@@ -48,7 +50,10 @@ def json_item(fields: EntryFields) -> bytes:
             for enclosure in fields.enclosures
         ]
     if fields.comments_url:
-        item["_comments"] = {"url": fields.comments_url, "count": fields.comment_count}
+        item["_comments"] = {
+            "url": fields.comments_url,
+            **({} if fields.comment_count is None else {"count": fields.comment_count}),
+        }
     return _bytes(item)
 
 
@@ -59,16 +64,24 @@ def json_frame(
 
     `feed_url` is the feed's own in each of its documents: JSON Feed takes it for the feed's identity.
     """
+    author = {"name": site.title, "url": site.url}
     head: dict[str, object] = {
         "version": "https://jsonfeed.org/version/1.1",
         "title": feed.title,
-        "home_page_url": site.url,
+        "home_page_url": alternate_url(feed, site, web_url),
         "feed_url": feed_url(feed, "json", web_url),
         "description": site.tagline or feed.title,
+        # For people who open the address in a browser: JSON has no style sheet.
+        "user_comment": "This is a feed. Copy its address into a feed reader; more about it: "
+        + page_url(feed, web_url),
         "language": feed.language,
-        "authors": [{"name": site.title}],
-        "author": {"name": site.title},
+        "authors": [author],
+        "author": author,
     }
+    if site.icon:
+        head["icon"] = head["favicon"] = site.icon
+    if site.rights:
+        head["_rights"] = {"text": site.rights}
     if links.next_url is not None:
         head["next_url"] = links.next_url
     if links.hubs:

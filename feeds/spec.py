@@ -18,6 +18,13 @@ from posts.settings import Selection, Settings, Site
 SIZE = 50
 """How many of the newest posts a document holds unless config says otherwise (feeds.md 1.4: 20 to 50)."""
 
+MAX_AGE_S = 900
+"""How long an answer may be kept, in seconds, and RSS's `ttl` in minutes: reader programs wait for the longer of the
+two, so they must agree (feeds.md 2.1)."""
+
+STYLESHEET_PATH = "/feed.css"
+"""Where the style of a feed that is opened in a browser is served and lies under `public/`."""
+
 MEDIA_TYPES: Mapping[str, str] = MappingProxyType(
     {
         "atom": "application/atom+xml",
@@ -97,7 +104,7 @@ class Feed:
         if self.kind is FeedKind.MEDIA:
             return bool(post.content.enclosures)
         if self.kind is FeedKind.UPDATES:
-            return post.status is Status.WITHDRAWN or bool(getattr(post, "corrections", ()))
+            return post.status is Status.WITHDRAWN or bool(post.corrections)
         return True
 
 
@@ -245,6 +252,16 @@ def feed_paths(feed: Feed) -> dict[str, str]:
 def feed_url(feed: Feed, format_: str, web_url: str) -> str:
     """The absolute address of one document of a feed."""
     return web_url.rstrip("/") + feed_paths(feed)[format_]
+
+
+def page_url(feed: Feed, web_url: str) -> str:
+    """The absolute address of a feed's page for people."""
+    return f"{web_url.rstrip('/')}/feeds/{feed.slug}/"
+
+
+def alternate_url(feed: Feed, site: Site, web_url: str) -> str:
+    """The page that a feed is the feed of: the newsroom's home for the feed of all posts, else the feed's own page."""
+    return site.url if feed.slug == "all" else page_url(feed, web_url)
 
 
 def feed_id(feed: Feed, site: Site) -> str:

@@ -17,10 +17,10 @@ from posts.text import one_line
 
 _LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _TITLES = MappingProxyType(
-    {"en": "Withdrawn: a post of {date}", "es": "Retirado: una publicación del {date}"}
+    {"en": "Withdrawn: a post of {date}", "es": "Retirada: una nota del {date}"}
 )
 _WITHOUT_REASON = MappingProxyType(
-    {"en": "This post was withdrawn.", "es": "Esta publicación fue retirada."}
+    {"en": "This post was withdrawn.", "es": "Esta nota fue retirada."}
 )
 
 

@@ -166,7 +166,7 @@ def test_a_json_feed_says_which_version_it_is_and_where() -> None:
     assert read["version"] == "https://jsonfeed.org/version/1.1"
     assert read["feed_url"] == f"{WEB_URL}/feeds/all.json"
     assert read["home_page_url"] == "https://border.example.org/"
-    assert read["authors"] == [{"name": "The Border Reporter"}]
+    assert [author["name"] for author in read["authors"]] == ["The Border Reporter"]
 
 
 def test_a_json_item_says_all_that_the_post_says() -> None:

@@ -84,5 +84,5 @@ def test_the_feed_of_updates_tells_of_a_withdrawal_in_every_format_without_the_p
 def test_a_withdrawal_without_a_reason_says_so_in_the_sites_language() -> None:
     entry = render_withdrawal(a_post(), site=a_site(language="es"), web_url=WEB_URL, when=NOON)
     item = json.loads(entry["json"])
-    assert item["summary"] == "Esta publicación fue retirada."
-    assert item["title"].startswith("Retirado: una publicación del 15 sept")
+    assert item["summary"] == "Esta nota fue retirada."
+    assert item["title"].startswith("Retirada: una nota del 15 sept")
