@@ -112,6 +112,7 @@ class Flusher:
             now = self.clock()
             if everyone:
                 forget_all_senders(conn)
+            paces.forget_paces(conn, (), now)
             notice_store.recover_notices(conn, now, everyone=everyone)
             return leases.recover(conn, now, everyone=everyone)
 

@@ -224,6 +224,8 @@ class Gates:
         self.shared = shared
         self.head_lane: Callable[[], str | None] = lambda: None
         """The key of the relay that the next message was named for; set by who names. None: whichever is used now."""
+        self.changed: Callable[[], None] = lambda: None
+        """Called when a relay is set aside or used again; set by who names."""
         self._groups = dict(groups or {})
         self._listed = frozenset(self.providers)
         self._throttled: dict[str, float] = {}

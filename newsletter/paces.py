@@ -18,6 +18,9 @@ from posts.upsert import insert_into
 KEPT = timedelta(days=7)
 """A found rate is let go of so long after the last time that somebody asked for fewer."""
 
+_LONGEST_COUNT = timedelta(days=40)
+"""No limit counts for longer (31 days, and two slots)."""
+
 _AHEAD = timedelta(seconds=2)
 """Where several processes send, each may name two seconds' worth ahead."""
 
@@ -113,10 +116,11 @@ def count_named(
 
 
 def forget_paces(conn: sa.Connection, keys: Collection[str], now: datetime) -> None:
-    """Lets go of providers' found rates that are over, and of those that nobody has confirmed for long."""
-    is_provider = paces.c.key.startswith(f"{PROVIDER} ")
-    is_old = paces.c.slowed <= now - KEPT
-    conn.execute(sa.delete(paces).where(is_provider, is_old | paces.c.key.in_(keys)))
+    """Lets go of providers' found rates that are over, and of all that nobody has confirmed for long."""
+    is_over = paces.c.key.startswith(f"{PROVIDER} ") & paces.c.key.in_(keys)
+    conn.execute(sa.delete(paces).where((paces.c.slowed <= now - KEPT) | is_over))
+    # of limits that are not set any more; those that are let go of their own
+    conn.execute(sa.delete(pace_counts).where(pace_counts.c.slot <= now - _LONGEST_COUNT))
 
 
 def _found(

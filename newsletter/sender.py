@@ -76,6 +76,7 @@ class Sender:
         self._trouble_from: float | None = None
         self.counts = Counts()
         if self._gates is not None:
+            self._gates.changed = self._changed.set
             self._gates.head_lane = lambda: (
                 self._hand.reserve[0].lane if self._hand.reserve else None
             )

@@ -254,12 +254,15 @@ class RelayChain:
         """A relay's trouble began or ended: which ones are to be named for, which tried out?"""
         if self._is_closing:
             return
+        down = self._gates.down
         any_ready = any(lane.pool.is_ready for lane in self.lanes)
         for lane in self.lanes:
             trouble = lane.pool.trouble
             lane.gate.is_down = not lane.pool.is_ready if any_ready else trouble is not None
             if len(self.lanes) > 1:
                 self._tell(lane, trouble)
+        if self._gates.down != down:
+            self._gates.changed()
         if len(self.lanes) > 1 and self._supply is not None:
             self._try_out(self._supply)
 

@@ -197,3 +197,11 @@ def test_a_rate_that_nobody_asked_for_in_a_week_is_forgotten(engine: sa.Engine) 
         forget_paces(conn, [provider_key("over.example")], NOW)
     with reading(engine) as conn:
         assert list(conn.execute(sa.select(paces.c.key)).scalars()) == [provider_key("new.example")]
+
+
+def test_what_a_limit_counted_that_is_not_set_any_more_is_let_go_of(engine: sa.Engine) -> None:
+    name(engine, 5, NOW - timedelta(days=41))
+    with writing(engine) as conn:
+        forget_paces(conn, (), NOW)
+    with reading(engine) as conn:
+        assert conn.execute(sa.select(pace_counts.c.key)).all() == []
