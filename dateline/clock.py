@@ -11,11 +11,13 @@ from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, JobExec
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from dateline.actions.audience import flush_audience
 from dateline.actions.build import build_on_change
 from dateline.actions.clean_up import clean_up
 from dateline.actions.compose import ticking
 from dateline.actions.poll import poll_due
 from dateline.press import Press
+from feeds.audience import Audience
 from posts.errors import DatelineError
 
 log = structlog.get_logger()
@@ -30,13 +32,22 @@ class Job:
     action: Callable[[], object]
 
 
-def list_jobs(press: Press) -> tuple[Job, ...]:
-    """The daemon's jobs. Each may run at any moment, in any process, twice: the rows decide (DESIGN.md 9)."""
+def list_jobs(press: Press, audience: Audience | None = None) -> tuple[Job, ...]:
+    """The daemon's jobs. Each may run at any moment, in any process, twice: the rows decide (DESIGN.md 9).
+
+    `audience` is what this process's web server counts in.
+    """
+    counted = audience or Audience()
     return (
         Job(name="poll", every=timedelta(seconds=10), action=lambda: poll_due(press)),
         Job(name="build", every=timedelta(seconds=10), action=build_on_change(press)),
         Job(name="tick", every=timedelta(seconds=5), action=ticking(press)),
         Job(name="clean up", every=timedelta(hours=1), action=lambda: clean_up(press)),
+        Job(
+            name="audience",
+            every=timedelta(minutes=1),
+            action=lambda: flush_audience(press, counted),
+        ),
     )
 
 

@@ -73,11 +73,11 @@ class Audience:
         self._names: set[tuple[str, str]] = set()
         self._day: date | None = None
         self._ignored = Tally()
-        self._hot: dict[tuple[str, bytes], Tally] = {}
+        self._hot: dict[tuple[str, str], Tally] = {}
         self._tallies: dict[TallyKey, Tally] = {}
         self._declared: dict[DeclaredKey, int] = {}
 
-    def note(self, path: str, status: int, user_agent: bytes, had_validators: bool) -> None:
+    def note(self, path: str, status: int, user_agent: str, had_validators: bool) -> None:
         """Notes the answer to one GET. `user_agent` is the header as it came, empty where there was none;
         `had_validators`: the request had If-None-Match or If-Modified-Since. Archives, and what is no feed, do not
         count, nor do answers other than 200, 226 and 304."""
@@ -118,7 +118,7 @@ class Audience:
                     mine.unconditional += tally.unconditional
             self._declared = {**noted.declared, **self._declared}
 
-    def _meet(self, path: str, user_agent: bytes) -> Tally:
+    def _meet(self, path: str, user_agent: str) -> Tally:
         """The sums of a program that was not here yet, for one document."""
         document = _DOCUMENT.fullmatch(path)
         if document is None:
@@ -128,7 +128,7 @@ class Audience:
         ):  # a flood of made-up names: reading each costs 20 times as much
             tally = self._tally(document[1], OTHER, "")
         else:
-            agent = parse_user_agent(user_agent[:_LONGEST].decode("latin-1"))
+            agent = parse_user_agent(user_agent)
             program, major = self._named(agent.program, agent.major)
             tally = self._tally(document[1], program, major)
             if agent.subscribers is not None and program not in _NAMELESS:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from feeds import tables as _feeds_tables  # noqa: F401  registers its tables
 from newsletter import tables as _newsletter_tables  # noqa: F401  registers its tables
 from posts.database import open_engine
 from posts.tables import metadata

@@ -1,4 +1,4 @@
-"""Forgetting what is old: deliveries of finished issues, unconfirmed sign-ups, what the limits counted, notices, previews."""
+"""Forgetting what is old: deliveries of finished issues, unconfirmed sign-ups, what was counted, notices, previews."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -7,7 +7,9 @@ from time import monotonic, sleep
 
 import structlog
 
+from dateline.actions.audience import KEPT as AUDIENCE_KEPT
 from dateline.press import Press
+from feeds.audience_rows import delete_audience
 from newsletter.retention import (
     delete_deliveries,
     delete_old_sign_ups,
@@ -33,6 +35,7 @@ class CleanedUp:
     notices: int
     previews: int
     deliveries: int = 0
+    audience: int = 0
 
 
 def clean_up(press: Press) -> CleanedUp:
@@ -42,12 +45,14 @@ def clean_up(press: Press) -> CleanedUp:
         unconfirmed = delete_unconfirmed(connection, now)
         sign_ups = delete_old_sign_ups(connection, now)
         notices = scrub_old_notices(connection, now)
+        audience = delete_audience(connection, (now - AUDIENCE_KEPT).date())
     previews = _delete_old_files(press.var / "preview", before=now - PREVIEWS_KEPT)
     done = CleanedUp(
         unconfirmed=unconfirmed,
         sign_ups=sign_ups,
         notices=notices,
         previews=previews,
+        audience=audience,
         deliveries=_let_go_of_deliveries(press, now - press.config.privacy.keep_deliveries),
     )
     if done != CleanedUp(unconfirmed=0, sign_ups=0, notices=0, previews=0):
@@ -58,6 +63,7 @@ def clean_up(press: Press) -> CleanedUp:
             notices=notices,
             previews=previews,
             deliveries=done.deliveries,
+            audience=audience,
         )
     return done
 

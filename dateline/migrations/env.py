@@ -3,6 +3,7 @@
 from alembic import context
 
 from dateline.migrations.apply import OPTIONS
+from feeds import tables as _feeds_tables  # noqa: F401  registers its tables
 from newsletter import tables as _newsletter_tables  # noqa: F401  registers its tables
 from posts.tables import metadata
 

@@ -15,6 +15,7 @@ from alembic.autogenerate.api import AutogenContext
 from alembic.migration import MigrationContext
 
 from dateline.migrations.apply import OPTIONS, known_versions, upgrade
+from feeds import tables as _feeds_tables  # noqa: F401  registers its tables
 from newsletter import tables as _newsletter_tables  # noqa: F401  registers its tables
 from posts.database import open_engine, writing
 from posts.tables import UTCDateTime, metadata
