@@ -36,6 +36,11 @@ class Deadline:
         """Seconds that are left, never quite none: a time limit of 0 means no limit to a socket."""
         return max(0.01, self._end - time.monotonic())
 
+    @property
+    def is_over(self) -> bool:
+        """True when the time is up, also in the moment before what is under way has been ended."""
+        return self.passed or time.monotonic() >= self._end
+
     def watch(self, connection: socket.socket) -> None:
         """Makes `connection` the one to end; the one before it is forgotten."""
         duplicate = socket.socket(fileno=os.dup(connection.fileno()))

@@ -10,7 +10,7 @@ import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urljoin, urlsplit, urlunsplit
+from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
 
 import requests
 import urllib3
@@ -103,17 +103,70 @@ class Fetcher:
             headers["If-None-Match"] = etag
         if last_modified:
             headers["If-Modified-Since"] = last_modified
+        request = _Request(method="GET", headers=headers, follows=_REDIRECTS)
+        return self._ask(url, request, typed=typed, allow_private=allow_private, limits=limits)
+
+    def post_form(
+        self,
+        url: str,
+        fields: Sequence[tuple[str, str]],
+        *,
+        allow_private: bool = False,
+        limits: Limits = Limits(),
+    ) -> Fetched:
+        """Posts a form to `url` and gives the answer of any status, its body cut where the limit is.
+
+        Redirects are followed with the form, under the same guard, but not 303, which says that the form was taken
+        and something else may be looked at (RFC 9110 15.4.4). Raises SourceError for whatever keeps an answer from
+        coming; the form may have been taken all the same.
+        """
+        headers = {
+            "User-Agent": self.user_agent,
+            "Accept": "text/plain, */*;q=0.5",
+            "Accept-Encoding": "gzip, deflate",
+            "Content-Type": "application/x-www-form-urlencoded",
+        }
+        request = _Request(
+            method="POST",
+            headers=headers,
+            follows=_REDIRECTS - {303},
+            body=urlencode(fields).encode("ascii"),
+            cut_body=True,
+        )
+        return self._ask(url, request, typed=None, allow_private=allow_private, limits=limits)
+
+    def _ask(
+        self,
+        url: str,
+        request: "_Request",
+        *,
+        typed: str | None,
+        allow_private: bool,
+        limits: Limits,
+    ) -> Fetched:
+        """One request through its redirects, each of them checked anew, all within one deadline."""
         ports = {80, 443, _port(typed or url)}
         current = url
         with Deadline(limits.total_s) as deadline:
             for _ in range(limits.redirects + 1):
                 allowed = _Checked(self, ports, allow_private=allow_private)
-                answer = _ask_once(current, headers, allowed, deadline, limits)
+                answer = _ask_once(current, request, allowed, deadline, limits)
                 target = answer.headers.get("Location")
-                if answer.status not in _REDIRECTS or not target:
+                if answer.status not in request.follows or not target:
                     return answer
                 current = _redirected(current, target)
         raise SourceError(f"redirects more than {limits.redirects} times.", where=shown_url(url))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Request:
+    """What is asked, the same at each redirect. `cut_body`: an answer that is too long is cut, not refused."""
+
+    method: str
+    headers: Mapping[str, str]
+    follows: frozenset[int]
+    body: bytes | None = None
+    cut_body: bool = False
 
 
 def shown_url(url: str) -> str:
@@ -156,7 +209,7 @@ class _Checked:
                 raise SourceError(
                     f"{host} is at {address}, which {reason}.",
                     where=shown_url(url),
-                    remedy="Set `allow_private = true` for the source if it is meant."
+                    remedy="Set `allow_private = true` beside the address if it is meant."
                     if "private" in reason
                     else "",
                 )
@@ -209,12 +262,14 @@ def _opener(
 
 
 def _ask_once(
-    url: str, headers: Mapping[str, str], guard: _Checked, deadline: Deadline, limits: Limits
+    url: str, request: _Request, guard: _Checked, deadline: Deadline, limits: Limits
 ) -> Fetched:
     """One request to one checked place; no proxy, no .netrc, no cookies, whatever the environment says."""
     with _explained(url, deadline, limits), requests.Session() as session:
         session.trust_env = False
-        prepared = session.prepare_request(requests.Request("GET", url, headers=dict(headers)))
+        prepared = session.prepare_request(
+            requests.Request(request.method, url, headers=dict(request.headers), data=request.body)
+        )
         asked = prepared.url or ""
         if urlsplit(asked).scheme not in ("http", "https"):
             raise SourceError("is not an http or https address", where=shown_url(url))
@@ -232,25 +287,30 @@ def _ask_once(
             verify=guard.fetcher.ca_bundle or True,
         ) as response:
             redirect = response.status_code in _REDIRECTS
-            body = b"" if redirect else _body(response, url, deadline, limits)
+            body = b"" if redirect else _body(response, url, deadline, limits, cut=request.cut_body)
             return Fetched(
                 status=response.status_code, url=asked, body=body, headers=response.headers
             )
 
 
-def _body(response: requests.Response, url: str, deadline: Deadline, limits: Limits) -> bytes:
+def _body(
+    response: requests.Response, url: str, deadline: Deadline, limits: Limits, *, cut: bool
+) -> bytes:
     """The body, unpacked a piece at a time: a small answer may unpack to gigabytes."""
     too_large = SourceError(
         f"is larger than {limits.size_bytes // 1_000_000} MB", where=shown_url(url)
     )
     declared = response.headers.get("Content-Length", "")
-    if declared.isdigit() and int(declared) > limits.size_bytes:
+    if not cut and declared.isdigit() and int(declared) > limits.size_bytes:
         raise too_large
     pieces: list[bytes] = []
     size = 0
     for piece in response.iter_content(_CHUNK_BYTES):
         size += len(piece)
         if size > limits.size_bytes:
+            if cut:
+                pieces.append(piece)
+                return b"".join(pieces)[: limits.size_bytes]
             raise too_large
         if deadline.passed:
             break
@@ -275,7 +335,7 @@ def _explained(url: str, deadline: Deadline, limits: Limits) -> Iterator[None]:
         ValueError,
     ) as error:
         where = shown_url(url)
-        if deadline.passed:
+        if deadline.is_over:
             what = f"took longer than {limits.total_s:g} seconds"
         elif isinstance(error, requests.exceptions.SSLError):
             what = f"has no certificate that can be trusted ({_cause(error)})"

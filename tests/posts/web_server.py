@@ -43,10 +43,16 @@ def web_server(
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def do_POST(self) -> None:
+            size = int(self.headers.get("Content-Length", "0"))
+            self._answer({"body": self.rfile.read(size).decode("latin-1")})
+
         def do_GET(self) -> None:
-            running.requests.append(
-                {"path": self.path, **{k.lower(): v for k, v in self.headers.items()}}
-            )
+            self._answer({})
+
+        def _answer(self, told: dict[str, str]) -> None:
+            headers = {k.lower(): v for k, v in self.headers.items()}
+            running.requests.append({"path": self.path, "method": self.command, **headers, **told})
             route = running.routes.get(self.path, Answer(status=404))
             if callable(route):
                 self.close_connection = True
