@@ -23,7 +23,7 @@ _MOST_RSA_BITS = 4096
 """Verifiers need not take longer ones (RFC 8301 3.2)."""
 _STRING_BYTES = 255
 _DOMAIN = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)+")
-_KEYGEN = "`dateline doctor keygen` makes one."
+KEYGEN = "`dateline doctor keygen` makes one."
 
 
 class DkimKeyError(DatelineError):
@@ -71,13 +71,13 @@ def load_key(raw: bytes, *, domain: str, selector: str, where: str) -> SigningKe
             raise DkimKeyError(
                 f"the RSA key is too short: {key.key_size} bits",
                 where=where,
-                remedy=f"Receivers want {RSA_BITS}. {_KEYGEN}",
+                remedy=f"Receivers want {RSA_BITS}. {KEYGEN}",
             )
         if key.key_size > _MOST_RSA_BITS:
             raise DkimKeyError(
                 f"the RSA key is too long: {key.key_size} bits",
                 where=where,
-                remedy=f"Receivers need not take more than {_MOST_RSA_BITS} (RFC 8301). {_KEYGEN}",
+                remedy=f"Receivers need not take more than {_MOST_RSA_BITS} (RFC 8301). {KEYGEN}",
             )
         public = key.public_key().public_bytes(
             serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
@@ -152,16 +152,16 @@ def _private_key(raw: bytes, where: str) -> RSAPrivateKey | Ed25519PrivateKey:
         raise DkimKeyError(
             "the key is locked with a password",
             where=where,
-            remedy=f"Nobody is there to type it; write the key without one. {_KEYGEN}",
+            remedy=f"Nobody is there to type it; write the key without one. {KEYGEN}",
         ) from None
     except (ValueError, UnsupportedAlgorithm):
-        raise DkimKeyError(_not_a_key(raw), where=where, remedy=_KEYGEN) from None
+        raise DkimKeyError(_not_a_key(raw), where=where, remedy=KEYGEN) from None
     if isinstance(key, RSAPrivateKey | Ed25519PrivateKey):
         return key
     raise DkimKeyError(
         f"a key of this kind cannot sign mail: {type(key).__name__.removesuffix('PrivateKey')}",
         where=where,
-        remedy=f"DKIM knows RSA and Ed25519. {_KEYGEN}",
+        remedy=f"DKIM knows RSA and Ed25519. {KEYGEN}",
     )
 
 

@@ -125,6 +125,7 @@ class Flusher:
                 began = time.monotonic()
                 self._write(conn, request, answer)
             answer.held_s = time.monotonic() - began
+            answer.notices = [self.messages.signed(notice) for notice in answer.notices]
             if answer.leased is not None:
                 self._load(answer.leased, answer)
         except _DATABASE_TROUBLE as error:

@@ -1,4 +1,4 @@
-"""The SQL of notices: mails outside issues (confirm, known, preferences, test), finished bytes, one row each.
+"""The SQL of notices: mails outside issues (confirm, known, preferences, test), finished bytes but for their signatures, one row each.
 
 A notice is leased as deliveries are: a commit names it (owner and lease) before its bytes go to the wire. Once its
 fate is final, address and bytes leave the row: addresses are stored once (DESIGN.md 8.8).
@@ -28,6 +28,7 @@ class Notice:
     kind: str
     recipient: str
     body: bytes
+    created: datetime
     attempts: int
     first_refused: datetime | None
 
@@ -78,6 +79,7 @@ def lease_notices(
             notices.c.kind,
             notices.c.recipient,
             notices.c.body,
+            notices.c.created,
             notices.c.attempts,
             notices.c.first_refused,
         )

@@ -1,16 +1,17 @@
 """The SQL of sealed editions, as the sender loads them: stored parts to editions whose messages are a join."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from newsletter.dkim import Signing, compile_signing
+from newsletter.dkim import Signing, compile_signing, sign_message
 from newsletter.dkim_keys import SigningKey
 from newsletter.ledger import Delivery
 from newsletter.message import Joiner, LoadedEdition, compile_joiner, load_edition
+from newsletter.notices import Notice
 from newsletter.tables import editions, issues, sealed_parts
 from newsletter.tokens import Keys
 from posts.errors import StoreError
@@ -94,6 +95,12 @@ class Messages:
             return sealed.joiner.message(delivery), sealed.dot_free
         values = sealed.joiner.values(delivery)
         return sealed.signing.sign(values) + sealed.joiner.joined(values), sealed.dot_free
+
+    def signed(self, notice: Notice) -> Notice:
+        """A notice as it goes on the wire: the same bytes at each attempt, for as long as the keys are the same."""
+        if not self.signing_keys:
+            return notice
+        return replace(notice, body=sign_message(notice.body, self.signing_keys, notice.created))
 
     @property
     def is_slow(self) -> bool:

@@ -10,7 +10,6 @@ import sqlalchemy as sa
 import structlog
 
 from dateline.actions.sealing import find_newsletter
-from dateline.actions.signing import sign_notice
 from dateline.press import Press
 from newsletter import sign_up_limits, subscribers, subscriptions
 from newsletter.addresses import Address, parse_address
@@ -223,7 +222,7 @@ def _render(
     now: datetime,
 ) -> bytes:
     config = press.config
-    body = render_notice(
+    return render_notice(
         kind,
         language=language,
         site=config.site,
@@ -238,7 +237,6 @@ def _render(
             "message_id": notice_message_id(secrets.token_bytes(20), domain_of(config.mail.from_)),
         },
     )
-    return sign_notice(press, body, now)
 
 
 def _stamp_age(press: Press, stamp: str | None, now: datetime) -> timedelta | None:

@@ -3,19 +3,23 @@
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
-import structlog
-
 from dateline.press import Press
-from newsletter.dkim import sign_message
-from newsletter.dkim_keys import DkimKeyError, SigningKey, is_aligned, load_key, signing_domain
+from newsletter.dkim_keys import (
+    KEYGEN,
+    DkimKeyError,
+    SigningKey,
+    is_aligned,
+    load_key,
+    signing_domain,
+)
 from newsletter.headers import domain_of
 from posts.errors import Refused
 
-log = structlog.get_logger()
+_LARGEST = 100_000
+"""Bytes; the longest key that may be used takes 4,000."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,18 +44,6 @@ def load_signing_keys(press: Press) -> tuple[SigningKey, ...]:
         )
     except DkimKeyError as error:
         raise Refused(f"mail cannot be signed: {error}", where="[[mail.dkim]]") from error
-
-
-def sign_notice(press: Press, body: bytes, date: datetime) -> bytes:
-    """A notice with this press's signatures in front; as it is where a key cannot be used, which is logged.
-
-    The delivery program sends nothing until that is mended; a reader who signs up must not be told an error for it.
-    """
-    try:
-        return sign_message(body, load_signing_keys(press), date)
-    except Refused as refusal:
-        log.error("notice was not signed", why=str(refusal))
-        return body
 
 
 def list_key_faults(press: Press) -> list[KeyFault]:
@@ -84,6 +76,8 @@ def _alignment_faults(press: Press) -> Iterator[KeyFault]:
     if any(is_aligned(_written(one.domain), from_domain) for one in keys):
         return
     for index, one in enumerate(keys):
+        if not _is_domain(one.domain):
+            continue  # named as that already
         what = (
             f'signs for "{one.domain}", but mail.from is at "{from_domain}": DMARC does not count that. '
             f'Sign for "{from_domain}" or the domain above it.'
@@ -110,15 +104,23 @@ def _refuse_twins(press: Press) -> None:
 
 
 def _written(domain: str) -> str:
+    return signing_domain(domain, where="") if _is_domain(domain) else domain
+
+
+def _is_domain(domain: str) -> bool:
     try:
-        return signing_domain(domain, where="")
+        signing_domain(domain, where="")
     except DkimKeyError:
-        return domain
+        return False
+    return True
 
 
 def _loaded(path: Path, domain: str, selector: str) -> SigningKey:
     try:
         about = path.stat()
+        if not stat.S_ISREG(about.st_mode) or about.st_size > _LARGEST:
+            # a pipe would be waited for without end, a device read without end
+            raise DkimKeyError("is not a file with a key in it", where=str(path), remedy=KEYGEN)
         return _cached(path, domain, selector, (about.st_mtime_ns, about.st_size, about.st_ino))
     except OSError as error:
         raise DkimKeyError(

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from dateline.actions.holding import Hold, find_hold, remedy
 from dateline.actions.progress import Figures, build_figures
+from dateline.actions.signing import load_signing_keys
 from dateline.deliver_lock import is_held
 from dateline.press import Press
 from newsletter import books as ledger
@@ -22,6 +23,7 @@ from newsletter.ranges import list_candidates
 from newsletter.spec import NewsletterSettings
 from posts import journal, store
 from posts.database import reading
+from posts.errors import Refused
 from posts.model import Post, SourceFault
 from posts.source_states import SourceState, list_faults, list_states
 
@@ -219,16 +221,18 @@ def _needs_of_issues(
                 f"`{called} run` or `{called} deliver`."
             )
         if books.in_doubt:
-            yield (
-                f"{books.in_doubt} deliveries of issue {issue.id} are in doubt: "
-                f"`{called} issues report {issue.id}` names them."
-            )
+            count, name = books.in_doubt, f"of issue {issue.id} ({issue.name})"
+            many = f"{count:,} deliveries {name} are" if count > 1 else f"1 delivery {name} is"
+            yield f"{many} in doubt: `{called} issues report {issue.id}` names them."
 
 
 def _needs_of_notices(count: int, press: Press, *, is_delivering: bool) -> Iterator[str]:
     if count and not is_delivering:
+        many = (
+            f"{count:,} mails outside issues wait" if count > 1 else "1 mail outside issues waits"
+        )
         yield (
-            f"{count} notices (mails that ask to confirm, for one) wait, and nobody delivers: "
+            f"{many} (one that asks to confirm, or a test), and nobody delivers: "
             f"`{press.program} run` or `{press.program} deliver`."
         )
 
@@ -252,5 +256,9 @@ def _needs_of_posts(quarantined: tuple[Post, ...], press: Press) -> Iterator[str
 
 
 def _needs_of_settings(press: Press) -> Iterator[str]:
+    try:
+        load_signing_keys(press)
+    except Refused as refusal:
+        yield f"Nothing is mailed: {refusal}"
     if press.config.mail.transport == "maildir":
         yield 'Nobody is really mailed: [mail] transport is "maildir".'

@@ -79,7 +79,12 @@ def _print(press: Press, found: Status) -> None:
         + _scheduled(press, found)
     )
     if found.open_notices:
-        click.echo(f"{found.open_notices} notices wait to be sent.")
+        many = found.open_notices > 1
+        click.echo(
+            f"{found.open_notices:,} mails outside issues wait to be sent."
+            if many
+            else "1 mail outside issues waits to be sent."
+        )
     click.echo("Delivery is running." if found.is_delivering else "Delivery is not running.")
     for line in sending_lines(found.sending, press.config.site.zone):
         click.echo(line)

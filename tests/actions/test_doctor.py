@@ -1,18 +1,21 @@
 """An operator makes a key, publishes what it prints, and every mail is signed."""
 
 import json
+import os
 import stat
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import dkim
 import pytest
 from click.testing import CliRunner, Result
 
-from dateline.actions.deliver import deliver
+from dateline.actions.deliver import deliver, deliver_notices
 from dateline.actions.release import send_test
 from dateline.actions.sign_up import send_notice
-from dateline.actions.signing import load_signing_keys
+from dateline.actions.signing import list_key_faults, load_signing_keys
+from dateline.actions.status import status
 from dateline.cli.main import dateline
 from dateline.config import load_config
 from dateline.press import Press, open_press
@@ -65,13 +68,20 @@ def test_a_new_key_is_its_owners_alone_and_signs_what_its_record_verifies(press:
     a_post(signing, "ferry")
     issue = a_released_issue(signing)
     send_test(signing, issue, "editor@example.net")
-    with reading(signing.engine) as conn:
-        (body,) = conn.execute(notices.select()).mappings()
-    assert verdicts(body["body"], keys) == [True, True]
+    assert deliver_notices(signing).notices == 1
+    (mail,) = outbox(signing)
+    assert verdicts(mail, keys) == [True, True]
     records = {str(one["record"]["name"]): one["record"] for one in (rsa, ed25519)}  # type: ignore[index]
     answers = {f"{name}.": record["value"].encode() for name, record in records.items()}
-    whole = dkim.DKIM(body["body"])
+    whole = dkim.DKIM(mail)
     assert whole.verify(idx=1, dnsfunc=lambda name, timeout=5: answers[name.decode()])
+
+
+def outbox(press: Press) -> list[bytes]:
+    """The mails that were sent, as they are on the wire: a maildir has the lines of this machine."""
+    folder = press.var / "outbox" / "new"
+    mails = [path.read_bytes() for path in sorted(folder.iterdir())] if folder.exists() else []
+    return [mail.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n") for mail in mails]
 
 
 def test_what_readers_get_is_signed_by_every_key(press: Press) -> None:
@@ -81,12 +91,10 @@ def test_what_readers_get_is_signed_by_every_key(press: Press) -> None:
     a_post(signing, "ferry")
     a_released_issue(signing)
     assert deliver(signing).sent == 2
-    mails = [path.read_bytes() for path in (signing.var / "outbox" / "new").iterdir()]
+    mails = outbox(signing)
     assert len(mails) == 2
     for mail in mails:
-        wire = mail if b"\r\n" in mail else mail.replace(b"\n", b"\r\n")
-        whole = wire[wire.index(b"DKIM-Signature:") :]
-        assert verdicts(whole, load_signing_keys(signing)) == [True, True]
+        assert verdicts(mail, load_signing_keys(signing)) == [True, True]
 
 
 def test_nothing_is_sent_while_a_key_cannot_be_used(press: Press) -> None:
@@ -100,8 +108,11 @@ def test_nothing_is_sent_while_a_key_cannot_be_used(press: Press) -> None:
     assert not list(signing.var.glob("outbox/new/*"))
 
 
-def test_a_notice_to_a_reader_is_signed_when_it_is_written(press: Press) -> None:
+def test_a_notice_waits_for_a_key_and_is_signed_when_it_is_sent(press: Press) -> None:
     signing = configured(press, made(press.folder)["config"])
+    path = signing.var / "dkim-s1.pem"
+    key = path.read_bytes()
+    path.write_bytes(b"no key")
     readers(signing, "ana")
     with writing(signing.engine) as conn:
         reader = subscribers.find_subscriber(conn, "ana@example.net")
@@ -110,8 +121,14 @@ def test_a_notice_to_a_reader_is_signed_when_it_is_written(press: Press) -> None
         assert subscription is not None
         newsletter = signing.config.newsletters[0]
         send_notice(signing, conn, "known", newsletter, reader, subscription, signing.clock())
-        (body,) = conn.execute(notices.select()).mappings()
-    assert verdicts(body["body"], load_signing_keys(signing)) == [True]
+    with pytest.raises(Refused, match="mail cannot be signed"):
+        deliver_notices(signing)
+    assert outbox(signing) == []
+    path.write_bytes(key)
+    assert deliver_notices(signing).notices == 1
+    (mail,) = outbox(signing)
+    assert verdicts(mail, load_signing_keys(signing)) == [True]
+    assert f" t={int(signing.clock().timestamp())};".encode() in mail
 
 
 def test_the_record_is_printed_in_strings_of_255_and_the_lines_are_toml(press: Press) -> None:
@@ -171,7 +188,7 @@ def test_a_key_that_was_replaced_is_read_again(press: Press) -> None:
     assert second.algorithm == "ed25519-sha256"
 
 
-def test_a_key_that_cannot_be_used_is_named_and_the_notice_is_kept(press: Press) -> None:
+def test_a_key_that_cannot_be_used_is_named_and_no_test_is_written(press: Press) -> None:
     signing = configured(press, made(press.folder)["config"])
     (signing.var / "dkim-s1.pem").write_bytes(b"no key")
     with pytest.raises(
@@ -180,7 +197,43 @@ def test_a_key_that_cannot_be_used_is_named_and_the_notice_is_kept(press: Press)
         load_signing_keys(signing)
     a_post(signing, "ferry")
     readers(signing, "ana")
-    send_test(signing, a_released_issue(signing), "editor@example.net")
+    issue = a_released_issue(signing)
+    with pytest.raises(Refused, match="mail cannot be signed"):
+        send_test(signing, issue, "editor@example.net")
     with reading(signing.engine) as conn:
-        (body,) = conn.execute(notices.select()).mappings()
-    assert body["body"].startswith(b"From:")
+        assert conn.execute(notices.select()).all() == []
+    assert any("mail cannot be signed" in need for need in status(signing).needs)
+
+
+def a_pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def a_device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def a_large_file(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(10**12)
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, a_pipe, a_device, a_large_file])
+def test_what_is_no_file_with_a_key_is_refused_unread(
+    press: Press, make: Callable[[Path], None]
+) -> None:
+    signing = configured(press, made(press.folder)["config"])
+    path = signing.var / "dkim-s1.pem"
+    path.unlink()
+    make(path)
+    (fault,) = list_key_faults(signing)
+    assert (fault.setting, fault.what.partition(". ")[0]) == (
+        "key_file",
+        f"{path}: is not a file with a key in it",
+    )
+
+
+def test_a_domain_that_is_none_is_named_once(press: Press) -> None:
+    lines = str(made(press.folder)["config"]).replace(DOMAIN, "exa mple")
+    faults = list_key_faults(configured(press, lines))
+    assert [(fault.setting, "is no domain" in fault.what) for fault in faults] == [("domain", True)]
