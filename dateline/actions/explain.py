@@ -23,7 +23,7 @@ def explain(press: Press, address: str, post: str | None = None) -> list[str]:
     try:
         parsed = parse_address(address)
     except ValueError as error:
-        raise Refused(f"that {error}") from error
+        raise Refused(f"the address {error}", remedy="Write it as reader@example.org.") from error
     with reading(press.engine) as conn:
         found_post = _find_post(conn, post) if post is not None else None
         reader = subscribers.find_subscriber(conn, parsed.key)

@@ -95,10 +95,7 @@ def add(
     """
     _need_consent(consent, ask)
     settings = find_newsletter(press, newsletter)
-    try:
-        parsed = parse_address(address)
-    except ValueError as error:
-        raise Refused(f"that {error}") from error
+    parsed = _parsed(address)
     if language and valid_language(language) is None:
         raise Refused(
             f'"{language}" is not a language', remedy="Write a tag such as en, es or es-MX."
@@ -378,7 +375,7 @@ def _parsed(address: str) -> Address:
     try:
         return parse_address(address)
     except ValueError as error:
-        raise Refused(f"that {error}") from error
+        raise Refused(f"the address {error}", remedy="Write it as reader@example.org.") from error
 
 
 def _csv_line(cells: tuple[str, ...]) -> str:
