@@ -14,27 +14,31 @@ from contextlib import closing
 from pathlib import Path
 
 from feeds.entry import ENTRY_VERSION
-from posts.model import Post
+from posts.outlines import Outline
+
+FULL, HEADLINE = "full", "headline"
+"""The forms of an entry: with its full text, and without."""
 
 _TABLE = """
-CREATE TABLE IF NOT EXISTS fragments (
-    guid TEXT PRIMARY KEY,
+CREATE TABLE IF NOT EXISTS entries (
+    post INTEGER NOT NULL,
+    form TEXT NOT NULL,
     stamp BLOB NOT NULL,
     checksum INTEGER NOT NULL,
     atom BLOB NOT NULL,
     rss BLOB NOT NULL,
-    json BLOB NOT NULL
+    json BLOB NOT NULL,
+    PRIMARY KEY (post, form)
 )
 """
 _CHUNK = 500  # stays below SQLite's old bound of 999 parameters
 
 
-def fragment_stamp(post: Post, web_url: str, tag_slugs: Mapping[str, str]) -> bytes:
+def fragment_stamp(post: Outline, web_url: str, tag_slugs: Mapping[str, str]) -> bytes:
     """A hash of all that an entry's bytes are made of: the post at its revision, and the settings that it shows.
 
     The content hash speaks for what makes a revision; comment counts are refreshed without one.
     """
-    content = post.content
     parts = (
         ENTRY_VERSION,
         web_url,
@@ -44,9 +48,9 @@ def fragment_stamp(post: Post, web_url: str, tag_slugs: Mapping[str, str]) -> by
         post.content_hash,
         post.published.isoformat(),
         post.updated.isoformat(),
-        str(content.comment_count),
-        str(content.comments_url),
-        *(f"{tag}={tag_slugs.get(tag)}" for tag in content.tags),
+        str(post.comment_count),
+        str(post.comments_url),
+        *(f"{tag}={tag_slugs.get(tag)}" for tag in post.tags),
     )
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).digest()
 
@@ -66,50 +70,55 @@ class Fragments:
         """Closes the file."""
         self._connection.close()
 
-    def find(self, stamps: Mapping[str, bytes]) -> dict[str, dict[str, bytes]]:
-        """The kept entries, by guid and format, of those posts whose stamp still holds."""
-        guids = list(stamps)
-        found: dict[str, dict[str, bytes]] = {}
+    def find(self, stamps: Mapping[int, bytes], form: str = FULL) -> dict[int, dict[str, bytes]]:
+        """The kept entries, by row id and format, of those posts whose stamp still holds."""
+        ids = list(stamps)
+        found: dict[int, dict[str, bytes]] = {}
         try:
-            for start in range(0, len(guids), _CHUNK):
-                for row in self._rows(guids[start : start + _CHUNK]):
-                    guid, stamp, checksum, *parts = row
-                    if stamp == stamps[guid] and checksum == _checksum(guid, stamp, *parts):
-                        found[guid] = dict(zip(("atom", "rss", "json"), parts, strict=True))
+            for start in range(0, len(ids), _CHUNK):
+                for row in self._rows(ids[start : start + _CHUNK], form):
+                    post, stamp, checksum, *parts = row
+                    if stamp == stamps[post] and checksum == _checksum(stamp, *parts):
+                        found[post] = dict(zip(("atom", "rss", "json"), parts, strict=True))
         except sqlite3.DatabaseError:
             self._connection.close()
             self._connection = _open_anew(self._path)
             return {}
         return found
 
-    def _rows(self, guids: list[str]) -> sqlite3.Cursor:
-        marks = ",".join("?" * len(guids))
+    def _rows(self, ids: list[int], form: str) -> sqlite3.Cursor:
+        marks = ",".join("?" * len(ids))
         return self._connection.execute(
-            f"SELECT guid, stamp, checksum, atom, rss, json FROM fragments WHERE guid IN ({marks})",
-            guids,
+            "SELECT post, stamp, checksum, atom, rss, json FROM entries"
+            f" WHERE post IN ({marks}) AND form = ?",
+            (*ids, form),
         )
 
-    def save(self, entries: Iterable[tuple[str, bytes, Mapping[str, bytes]]]) -> None:
-        """Keeps (guid, stamp, bytes by format) of each post, in place of what was kept of it before; OSError when not."""
+    def save(
+        self, entries: Iterable[tuple[int, bytes, Mapping[str, bytes]]], form: str = FULL
+    ) -> None:
+        """Keeps (row id, stamp, bytes by format) of each post, in place of what was kept of it before; OSError when not."""
         try:
             with self._connection:
                 self._connection.executemany(
-                    "INSERT OR REPLACE INTO fragments (guid, stamp, checksum, atom, rss, json)"
-                    " VALUES (?, ?, ?, ?, ?, ?)",
-                    [_row(guid, stamp, entry) for guid, stamp, entry in entries],
+                    "INSERT OR REPLACE INTO entries (post, form, stamp, checksum, atom, rss, json)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    [_row(post, form, stamp, entry) for post, stamp, entry in entries],
                 )
         except sqlite3.DatabaseError as error:
             raise OSError(errno.EIO, str(error), str(self._path)) from error
 
 
-def _row(guid: str, stamp: bytes, entry: Mapping[str, bytes]) -> tuple[str | bytes | int, ...]:
+def _row(
+    post: int, form: str, stamp: bytes, entry: Mapping[str, bytes]
+) -> tuple[str | bytes | int, ...]:
     parts = (entry["atom"], entry["rss"], entry["json"])
-    return (guid, stamp, _checksum(guid, stamp, *parts), *parts)
+    return (post, form, stamp, _checksum(stamp, *parts), *parts)
 
 
-def _checksum(guid: str, *parts: bytes) -> int:
+def _checksum(*parts: bytes) -> int:
     """Tells a row that a power cut tore."""
-    found = zlib.crc32(guid.encode("utf-8", "surrogatepass"))
+    found = 0
     for part in parts:
         found = zlib.crc32(part, found)
     return found

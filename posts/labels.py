@@ -82,6 +82,18 @@ def list_slugs(conn: sa.Connection, kind: str) -> dict[str, str]:
     return {row.name: row.slug for row in sorted(conn.execute(query), key=lambda row: row.name)}
 
 
+def find_slugs(conn: sa.Connection, kind: str, names: Iterable[str]) -> dict[str, str]:
+    """The slugs of these labels by name, whoever carries them; a slug is never given to another name."""
+    wanted = sorted(set(names))
+    found: dict[str, str] = {}
+    for start in range(0, len(wanted), 500):
+        query = sa.select(labels.c.name, labels.c.slug).where(
+            labels.c.kind == kind, labels.c.name.in_(wanted[start : start + 500])
+        )
+        found.update((row.name, row.slug) for row in conn.execute(query))
+    return found
+
+
 def find_label(conn: sa.Connection, kind: str, slug: str) -> Label | None:
     """The label of this slug, or None; `posts` is not counted."""
     query = sa.select(labels.c.name).where(labels.c.kind == kind, labels.c.slug == slug)

@@ -3,15 +3,18 @@
 import fcntl
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import sqlalchemy as sa
 import structlog
 
 from dateline.press import Press
-from feeds.publish import Outlet, Published, publish_feeds
-from feeds.spec import Feed, feed_paths, list_feeds
+from feeds.build_state import BuildState
+from feeds.outlet import Outlet, Published
+from feeds.publish import STATE_FILE, publish_feeds
+from feeds.spec import Feed, FeedKind, feed_paths, list_feeds
 from posts import store
 from posts.database import Watch, reading, writing
 from posts.errors import DatelineError
@@ -20,19 +23,21 @@ from posts.labels import list_labels
 log = structlog.get_logger()
 
 _BUILD_ANYWAY_S = 300.0
-"""So often the clock builds although nobody has committed: a file that was lost comes back."""
+"""So often the clock builds thoroughly, whether or not anybody has committed: a file that was lost comes back, and what
+changes without a line in the journal (comments counted anew) is shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildResult:
     """What a build did: paths under `public/` written and removed, how many documents stayed as they were, how many
-    entries had to be rendered, and which posts could not be (`guid: why`)."""
+    entries had to be rendered, which posts could not be (`guid: why`), and which documents were not let out and why."""
 
     written: list[str]
     removed: list[str]
     unchanged: int
     entries_rendered: int
     quarantined: list[str]
+    faults: list[str]
     took_s: float
 
 
@@ -46,8 +51,8 @@ class ListedFeed:
     url: str
 
 
-def build(press: Press, *, feed: str | None = None) -> BuildResult:
-    """Builds all feeds that a change touched, or only `feed`; safe to repeat.
+def build(press: Press, *, feed: str | None = None, thorough: bool = True) -> BuildResult:
+    """Builds all feeds that a change touched, or only `feed`; safe to repeat. `thorough` as in `publish_feeds`.
 
     A post that cannot be rendered is quarantined and named, and the rest goes out (DESIGN.md 8.2). Raises NotFound
     for a feed that does not exist, DatelineError where the files cannot be written.
@@ -56,7 +61,7 @@ def build(press: Press, *, feed: str | None = None) -> BuildResult:
     built = press.var / "built"
     try:
         with _lock(built / "lock"):
-            done, quarantined = _build(press, outlet(press), feed)
+            done, quarantined = _build(press, outlet(press), feed, thorough=thorough)
     except OSError as error:
         raise DatelineError(
             f"The feeds could not be written: {error.strerror or error}",
@@ -70,8 +75,11 @@ def build(press: Press, *, feed: str | None = None) -> BuildResult:
         unchanged=done.unchanged,
         entries_rendered=done.entries_rendered,
         quarantined=quarantined,
+        faults=done.faults,
         took_s=round(time.monotonic() - started, 3),
     )
+    for fault in result.faults:
+        log.error("document kept back", fault=fault)
     level = log.info if result.written or result.removed or quarantined else log.debug
     level(
         "feeds built",
@@ -92,11 +100,12 @@ def build_on_change(press: Press) -> Callable[[], BuildResult | None]:
     def act() -> BuildResult | None:
         nonlocal built_at
         now = time.monotonic()
-        if not watch.has_changed() and now - built_at < _BUILD_ANYWAY_S:
+        thorough = now - built_at >= _BUILD_ANYWAY_S
+        if not watch.has_changed() and not thorough:
             return None
-        built_at = float("-inf")  # a build that fails is tried again
-        result = build(press)
-        built_at = now
+        before, built_at = built_at, float("-inf")  # a build that fails is tried again
+        result = build(press, thorough=thorough)
+        built_at = now if thorough else before
         return result
 
     return act
@@ -111,6 +120,7 @@ def outlet(press: Press) -> Outlet:
         configured=config.feeds,
         public=press.public,
         built=press.var / "built",
+        hubs=tuple(config.websub.hubs),
     )
 
 
@@ -122,6 +132,8 @@ def feeds_of(press: Press) -> list[Feed]:
             press.config.feeds,
             list_labels(conn, "tag"),
             store.list_languages(conn),
+            list_labels(conn, "author"),
+            with_kinds=True,
         )
 
 
@@ -133,7 +145,7 @@ def listed_feeds(press: Press) -> list[ListedFeed]:
         return [
             ListedFeed(
                 feed=feed,
-                posts=store.count_posts(conn, feed.selection),
+                posts=_count(conn, feed, press.var / "built"),
                 paths=feed_paths(feed),
                 url=web_url + feed_paths(feed)["atom"],
             )
@@ -141,7 +153,17 @@ def listed_feeds(press: Press) -> list[ListedFeed]:
         ]
 
 
-def _build(press: Press, where: Outlet, feed: str | None) -> tuple[Published, list[str]]:
+def _count(conn: sa.Connection, feed: Feed, built: Path) -> int:
+    """How many posts a feed has; where its kind chooses them and not the selection alone, as of the last build."""
+    if feed.kind in (FeedKind.UPDATES, FeedKind.MEDIA):
+        with closing(BuildState(built / STATE_FILE)) as state:
+            return state.count_shown(feed.slug)
+    return store.count_posts(conn, feed.selection)
+
+
+def _build(
+    press: Press, where: Outlet, feed: str | None, *, thorough: bool
+) -> tuple[Published, list[str]]:
     """Builds, and once more whenever a post had to be quarantined, so that the next one takes its place."""
     refused: set[int] = set()
     quarantined: list[str] = []
@@ -150,7 +172,7 @@ def _build(press: Press, where: Outlet, feed: str | None) -> tuple[Published, li
     rendered = 0
     while True:
         with reading(press.engine) as conn:
-            done = publish_feeds(conn, where, only=feed, without=refused)
+            done = publish_feeds(conn, where, only=feed, without=refused, thorough=thorough)
         written += done.written
         removed += done.removed
         rendered += done.entries_rendered

@@ -102,9 +102,20 @@ def test_an_unknown_feed_is_refused(press: Press) -> None:
 
 
 def test_the_feeds_are_listed_with_their_posts(press: Press) -> None:
-    assert [feed.slug for feed in feeds_of(press)] == ["all", "air", "language-en", "tag-air"]
+    assert [feed.slug for feed in feeds_of(press)] == [
+        "all",
+        "updates",
+        "headlines",
+        "media",
+        "air",
+        "language-en",
+        "tag-air",
+    ]
     assert [(one.feed.slug, one.posts) for one in listed_feeds(press)] == [
         ("all", 2),
+        ("updates", 0),
+        ("headlines", 2),
+        ("media", 0),
         ("air", 1),
         ("language-en", 2),
         ("tag-air", 1),
@@ -114,11 +125,11 @@ def test_the_feeds_are_listed_with_their_posts(press: Press) -> None:
 def test_the_command_line_builds_and_lists(press: Press) -> None:
     config = ["--config", str(press.folder / "config.toml")]
     built = CliRunner().invoke(build_command, [*config, "--json"], catch_exceptions=False)
-    assert json.loads(built.stdout)["entries_rendered"] == 2
+    assert json.loads(built.stdout)["entries_rendered"] == 4
     again = CliRunner().invoke(build_command, ["all", *config], catch_exceptions=False)
     assert again.stdout.startswith("0 written, 3 unchanged")
     listed = CliRunner().invoke(feeds_command, ["list", "--json", *config], catch_exceptions=False)
-    assert json.loads(listed.stdout)[1] == {
+    assert json.loads(listed.stdout)[4] == {
         "slug": "air",
         "title": "Air",
         "language": "en",

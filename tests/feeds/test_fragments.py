@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from feeds.fragments import Fragments, fragment_stamp
+from feeds.fragments import HEADLINE, Fragments, fragment_stamp
 from posts.model import Post
+from posts.outlines import outline_of
 from tests.feeds.arrange import NOON, WEB_URL, a_post
 
 ENTRY = {"atom": b"<entry/>", "rss": b"<item/>", "json": b"{}"}
@@ -30,18 +31,31 @@ def with_content(**values: object) -> Post:
     return replace(POST, content=replace(POST.content, **values))
 
 
+def stamp_of(post: Post, web_url: str = WEB_URL, slugs: dict[str, str] = SLUGS) -> bytes:
+    """The stamp of a post."""
+    return fragment_stamp(outline_of(post), web_url, slugs)
+
+
 def test_a_kept_entry_is_found_by_its_stamp(fragments: Fragments) -> None:
-    stamp = fragment_stamp(POST, WEB_URL, SLUGS)
-    fragments.save([(POST.guid, stamp, ENTRY)])
-    assert fragments.find({POST.guid: stamp, "another": stamp}) == {POST.guid: ENTRY}
+    stamp = stamp_of(POST)
+    fragments.save([(1, stamp, ENTRY)])
+    assert fragments.find({1: stamp, 2: stamp}) == {1: ENTRY}
+
+
+def test_an_entry_and_its_headline_are_kept_side_by_side(fragments: Fragments) -> None:
+    headline = ENTRY | {"json": b"[]"}
+    fragments.save([(1, b"s", ENTRY)])
+    fragments.save([(1, b"s", headline)], HEADLINE)
+    assert fragments.find({1: b"s"}) == {1: ENTRY}
+    assert fragments.find({1: b"s"}, HEADLINE) == {1: headline}
 
 
 def test_an_entry_of_another_stamp_is_not_found_and_is_replaced(fragments: Fragments) -> None:
-    fragments.save([(POST.guid, b"old", ENTRY)])
-    assert fragments.find({POST.guid: b"new"}) == {}
-    fragments.save([(POST.guid, b"new", ENTRY | {"json": b"[]"})])
-    assert fragments.find({POST.guid: b"new"})[POST.guid]["json"] == b"[]"
-    assert fragments.find({POST.guid: b"old"}) == {}
+    fragments.save([(1, b"old", ENTRY)])
+    assert fragments.find({1: b"new"}) == {}
+    fragments.save([(1, b"new", ENTRY | {"json": b"[]"})])
+    assert fragments.find({1: b"new"})[1]["json"] == b"[]"
+    assert fragments.find({1: b"old"}) == {}
 
 
 @pytest.mark.parametrize(
@@ -62,12 +76,12 @@ def test_an_entry_of_another_stamp_is_not_found_and_is_replaced(fragments: Fragm
 def test_whatever_an_entry_shows_is_in_its_stamp(
     post: Post, web_url: str, slugs: dict[str, str]
 ) -> None:
-    assert fragment_stamp(post, web_url, slugs) != fragment_stamp(POST, WEB_URL, SLUGS)
+    assert stamp_of(post, web_url, slugs) != stamp_of(POST)
 
 
 def test_more_entries_than_a_statement_takes_are_found(fragments: Fragments) -> None:
-    stamps = {str(number): b"s" for number in range(1201)}
-    fragments.save([(guid, b"s", ENTRY) for guid in stamps])
+    stamps = dict.fromkeys(range(1201), b"s")
+    fragments.save([(post, b"s", ENTRY) for post in stamps])
     assert len(fragments.find(stamps)) == 1201
 
 
@@ -75,27 +89,27 @@ def test_a_broken_file_is_begun_anew(tmp_path: Path) -> None:
     path = tmp_path / "fragments.db"
     path.write_bytes(b"this is no database" * 500)
     with closing(Fragments(path)) as fragments:
-        fragments.save([("a", b"s", ENTRY)])
-        assert fragments.find({"a": b"s"}) == {"a": ENTRY}
+        fragments.save([(1, b"s", ENTRY)])
+        assert fragments.find({1: b"s"}) == {1: ENTRY}
 
 
 def test_a_file_that_breaks_later_is_begun_anew(tmp_path: Path) -> None:
     path = tmp_path / "fragments.db"
     with closing(Fragments(path)) as fragments:
-        fragments.save([(str(number), b"s", ENTRY) for number in range(2000)])
+        fragments.save([(number, b"s", ENTRY) for number in range(2000)])
     body = path.read_bytes()
     path.write_bytes(body[:8192] + b"\xff" * (len(body) - 8192))
     with closing(Fragments(path)) as fragments:
-        assert fragments.find({str(number): b"s" for number in range(2000)}) == {}
-        fragments.save([("a", b"s", ENTRY)])
-        assert fragments.find({"a": b"s"}) == {"a": ENTRY}
+        assert fragments.find(dict.fromkeys(range(2000), b"s")) == {}
+        fragments.save([(1, b"s", ENTRY)])
+        assert fragments.find({1: b"s"}) == {1: ENTRY}
 
 
 def test_a_torn_entry_is_not_used(tmp_path: Path) -> None:
     path = tmp_path / "fragments.db"
     with closing(Fragments(path)) as fragments:
-        fragments.save([("a", b"s", ENTRY), ("b", b"s", ENTRY)])
+        fragments.save([(1, b"s", ENTRY), (2, b"s", ENTRY)])
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("UPDATE fragments SET rss = x'00' WHERE guid = 'a'")
+        connection.execute("UPDATE entries SET rss = x'00' WHERE post = 1")
     with closing(Fragments(path)) as fragments:
-        assert fragments.find({"a": b"s", "b": b"s"}) == {"b": ENTRY}
+        assert fragments.find({1: b"s", 2: b"s"}) == {2: ENTRY}
