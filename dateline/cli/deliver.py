@@ -66,20 +66,24 @@ def _run_daemon(config_path: Path) -> None:
 def _tell(result: DeliverResult) -> None:
     if result.by is not None:
         click.echo(f"Mail is sent by {result.by}.")
-    parts = [
-        f"{result.sent} sent",
-        *(f"{result.deferred} deferred" for _ in range(bool(result.deferred))),
-        *(f"{result.failed} failed" for _ in range(bool(result.failed))),
-        *(f"{result.excluded} excluded" for _ in range(bool(result.excluded))),
-        *(f"{result.in_doubt} in doubt" for _ in range(bool(result.in_doubt))),
-        *(f"{result.notices} notices" for _ in range(bool(result.notices))),
-    ]
+    counts = {
+        "deferred": result.deferred,
+        "failed": result.failed,
+        "excluded": result.excluded,
+        "in doubt": result.in_doubt,
+    }
+    parts = [f"{result.sent:,} sent", *(f"{n:,} {state}" for state, n in counts.items() if n)]
+    if result.notices:
+        parts.append(
+            f"{result.notices:,} {'mail' if result.notices == 1 else 'mails'} outside issues"
+        )
     click.echo(", ".join(parts) + ".")
     if result.trouble is not None:
         click.echo(f"Stopped: {result.trouble}", err=True)
     if result.waiting:
         hint = "; `--until-done` waits for them" if result.trouble is None else ""
-        click.echo(f"{result.waiting} are still to be sent to{hint}.", err=True)
+        readers = "1 reader is" if result.waiting == 1 else f"{result.waiting:,} readers are"
+        click.echo(f"{readers} still to be sent to{hint}.", err=True)
 
 
 @contextmanager

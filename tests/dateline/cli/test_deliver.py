@@ -60,7 +60,7 @@ def test_who_was_put_off_is_said_and_that_waiting_is_possible(tmp_path: Path, bo
     found = run(tmp_path, "deliver")
     assert found.exit_code == 0
     assert found.stdout == "1 sent, 1 deferred, 1 failed.\n"
-    assert "1 are still to be sent to; `--until-done` waits for them." in found.stderr
+    assert "1 reader is still to be sent to; `--until-done` waits for them." in found.stderr
 
 
 def test_of_two_issues_one_can_be_sent_alone(tmp_path: Path, board: Board) -> None:
@@ -91,7 +91,7 @@ def test_a_relay_that_refuses_us_is_named_and_the_exit_code_says_so(
     assert found.exit_code == 1
     assert "Stopped: " in found.stderr
     assert "@" not in found.stderr
-    assert "12 are still to be sent to." in found.stderr
+    assert "12 readers are still to be sent to." in found.stderr
 
 
 def test_beside_another_sender_it_sends_nothing_and_names_it(tmp_path: Path, board: Board) -> None:
