@@ -30,6 +30,7 @@ class Reason(StrEnum):
     LANGUAGE = "language"
     TRANSLATION = "translation"
     HELD_BEFORE = "held before"
+    COVERED = "covered"
     NOT_SUBSCRIBED = "not subscribed"
     PAUSED = "paused"
     POSITION = "position"
@@ -210,6 +211,12 @@ def _why_not(
             Reason.HISTORY,
             f"{title} is history: it was old news when it came in (or there at the first poll), and is owed to nobody. "
             "A special issue can mail it.",
+        )
+    if post.covered and post.holders.isdisjoint(issue.id for issue in reader.released):
+        return Answer(
+            Reason.COVERED,
+            f"{title} counts as mailed: an issue held it that this database has lost (`dateline adopt --skip`). Who has "
+            "it is not on record; it is owed to nobody again.",
         )
     seals = [
         issue.sealed_at or 0

@@ -7,6 +7,8 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from newsletter import frequencies, issues, subscriptions, suppression
+from newsletter.counterfoil import post_hash
+from newsletter.counterfoil_marks import list_covered
 from newsletter.frequencies import Frequency
 from newsletter.issues import Issue
 from newsletter.subscriptions import Subscription, SubscriptionChange
@@ -50,12 +52,14 @@ class ReaderFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostFacts:
-    """All about one post: its journal lines, and which issues of the newsletter hold it."""
+    """All about one post: its journal lines, and which issues of the newsletter hold it; `covered`: an issue did that
+    this database has lost (`adopt --skip`)."""
 
     post: Post
     lines: tuple[Change, ...]
     holders: frozenset[int]
     siblings: tuple[int, ...] = ()
+    covered: bool = False
 
     @property
     def entries(self) -> tuple[int, ...]:
@@ -96,6 +100,7 @@ def get_post_facts(conn: sa.Connection, post: Post, newsletter: str) -> PostFact
         post=post,
         lines=tuple(journal.list_post_changes(conn, post.id)),
         holders=frozenset(conn.execute(query).scalars()),
+        covered=post_hash(post.guid) in list_covered(conn, newsletter),
     )
 
 

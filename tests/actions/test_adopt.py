@@ -12,6 +12,7 @@ from dateline.actions.adopt import adopt, survey
 from dateline.actions.check import check
 from dateline.actions.compose import compose, tick
 from dateline.actions.deliver import deliver
+from dateline.actions.explain import explain
 from dateline.actions.holding import Held, Why, find_hold
 from dateline.actions.poll import poll
 from dateline.actions.release import cancel, release, resume, send_test
@@ -247,6 +248,8 @@ def test_skip_counts_as_mailed_what_was_and_the_next_issue_goes_to_all_who_staye
     assert (
         compose(press, "daily").issue is None
     )  # the post was mailed, though this journal has it only now
+    (why,) = explain(press, "dolo@example.net", "1")
+    assert '"Bridge" counts as mailed: an issue held it that this database has lost' in why
     a_post(press, "Ferry")
     issue = a_released_issue(press)
     assert issue > 1  # a Message-ID is made of it
@@ -270,7 +273,9 @@ def test_mail_again_sends_again_what_this_database_has_not_sent(press: Press) ->
     assert (done.replayed.left, done.ends, done.drafts_taken_back) == (1, {}, ())
     release(press, draft.id)
     assert deliver(press).sent == 3
-    assert outbox(press) == 4  # with the same Message-IDs: a maildir, as many mail programs, keeps one
+    assert (
+        outbox(press) == 4
+    )  # with the same Message-IDs: a maildir, as many mail programs, keeps one
 
 
 def test_a_copy_made_in_the_middle_of_an_issue_holds_when_it_comes_back(press: Press) -> None:
