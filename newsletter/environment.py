@@ -7,7 +7,7 @@ from jinja2 import nodes
 from jinja2.runtime import BlockReference, Context, Macro
 from jinja2.sandbox import SandboxedEnvironment
 
-from newsletter.rendering import TooMuch, counted, only_printed, spend, whole
+from newsletter.rendering import TooMuch, counted, known, only_printed, spend, whole
 
 _LONGEST = 100_000
 """Characters or items that `*` may make."""
@@ -49,7 +49,7 @@ class BoundedEnvironment(SandboxedEnvironment):
 def build_environment(**options: Any) -> BoundedEnvironment:  # Jinja's options
     """An environment with the filters that the guards are."""
     environment = BoundedEnvironment(**options)
-    environment.filters |= {"_counted": counted, "_whole": whole}
+    environment.filters |= {"_counted": counted, "_known": known, "_whole": whole}
     return environment
 
 
@@ -59,10 +59,10 @@ def _guard(tree: nodes.Template) -> None:
         if isinstance(loop.iter, nodes.Expr):
             loop.iter = _filtered(loop.iter, "_counted")
     for test in tree.find_all(nodes.Test):
-        if test.name not in ("defined", "undefined"):
-            test.node = _filtered(test.node, "_whole")
+        is_lookup = test.name in ("defined", "undefined")
+        test.node = _filtered(test.node, "_known" if is_lookup else "_whole")
     for used in list(tree.find_all(nodes.Filter)):
-        if used.name not in (*_HARMLESS, "_counted", "_whole"):
+        if used.name not in (*_HARMLESS, "_counted", "_known", "_whole"):
             used.node = _filtered(used.node, "_whole", used.lineno)
     for block in tree.find_all(nodes.AssignBlock):
         if block.filter is None:
