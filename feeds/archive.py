@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from feeds.spec import MEDIA_TYPES, Feed, FrameLinks, feed_url
 
 ARCHIVE_SIZE = 50
-"""Places in an archive document. Another number is another archive: its documents are numbered anew."""
+"""Places in an archive document. Another number is another archive, so there is no setting for it."""
 
 SUBSCRIPTION = 0
 """The number of the document that readers subscribe to; archive documents count from 1."""
@@ -73,7 +73,9 @@ class Walk:
         self,
         tail_of: Callable[[int], Iterable[Member]],
         full_of: Callable[[int], int],
+        size: int = ARCHIVE_SIZE,
     ) -> None:
+        self._size = size
         self._tail_of = tail_of
         self._full_of = full_of
         self._tails: dict[int, dict[int, Member]] = {}
@@ -106,7 +108,7 @@ class Walk:
             self._put(replace(old, holds=True, withdrawn=withdrawn))
             return
         self._put(Member(feed=feed, post=line.post, entered=line.number, withdrawn=withdrawn))
-        if len(self._tail(feed)) >= ARCHIVE_SIZE:
+        if len(self._tail(feed)) >= self._size:
             self._fill(feed)
 
     def _leave(self, feed: int, line: Standing) -> None:

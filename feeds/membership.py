@@ -43,12 +43,14 @@ class Membership:
         feeds: Sequence[Feed],
         *,
         stamp_of: str,
+        archive_size: int,
         without: Collection[int] = frozenset(),
     ) -> None:
         self._conn = conn
         self._state = state
         self._feeds = feeds
         self._stamp_of = stamp_of
+        self._archive_size = archive_size
         self._without = without
         self._ids: dict[str, int] = {}
         self._slugs: dict[str, dict[str, str]] = {"tag": {}, "author": {}}
@@ -77,7 +79,7 @@ class Membership:
         new = set()
         with self._state.transaction():
             for feed in self._feeds:
-                rule = f"{feed.kind} {feed.selection!r}"
+                rule = f"{feed.kind} {feed.selection!r} {self._archive_size}"
                 stored = self._state.feed(feed.slug)
                 if stored is not None and stored.name != rule:
                     self._state.forget_feed(stored.id)
@@ -92,7 +94,7 @@ class Membership:
         return new
 
     def _walk(self, after: int, upto: int, *, only: Collection[int] | None) -> None:
-        walk = Walk(self._state.tail, self._state.full)
+        walk = Walk(self._state.tail, self._state.full, self._archive_size)
         corrected = self._state.corrected() if only is None else set[int]()
         while lines := list_lines(self._conn, after, upto, limit=_LINES):
             after = lines[-1].change.number

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from feeds.archive import ARCHIVE_SIZE
 from feeds.spec import FeedSettings
 from posts.errors import PostError
 from posts.model import Post
@@ -22,6 +23,7 @@ class Outlet:
     public: Path
     built: Path
     hubs: tuple[str, ...] = ()
+    archive_size: int = ARCHIVE_SIZE
 
     def place(self, path: str) -> Path:
         """Where what is served at `path` lies."""

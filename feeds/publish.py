@@ -16,7 +16,6 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from feeds.archive import ARCHIVE_SIZE
 from feeds.build_state import BuildState, StoredFeed, line_text, remove_state
 from feeds.document import NEVER
 from feeds.documents import Documents
@@ -118,6 +117,7 @@ class _Build:
             self._state,
             self._inventory.always,
             stamp_of=self._entries.stamp_of,
+            archive_size=self._outlet.archive_size,
             without=self._without,
         )
         membership.follow(head)
@@ -161,7 +161,7 @@ class _Build:
         parts = (
             _DOCUMENT_VERSION,
             ENTRY_VERSION,
-            str(ARCHIVE_SIZE),
+            str(self._outlet.archive_size),
             self._entries.stamp_of,
             *frame_settings(self._outlet.site),
             *self._outlet.hubs,

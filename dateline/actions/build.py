@@ -133,7 +133,6 @@ def feeds_of(press: Press) -> list[Feed]:
             list_labels(conn, "tag"),
             store.list_languages(conn),
             list_labels(conn, "author"),
-            with_kinds=True,
         )
 
 

@@ -10,53 +10,16 @@ import feedparser
 import pytest
 import sqlalchemy as sa
 
-from feeds.outlet import Outlet, Published
-from feeds.publish import FRAGMENTS_FILE, STATE_FILE, publish_feeds
+from feeds.publish import FRAGMENTS_FILE, STATE_FILE
 from feeds.spec import FeedSettings
 from posts import store
-from posts.database import reading, writing
+from posts.database import writing
 from posts.errors import NotFound
 from posts.settings import Selection
 from tests.feeds.arrange import NOON, WEB_URL, a_site, save
+from tests.feeds.newsroom import Newsroom
 
 ALL = ["/feeds/all.atom", "/feeds/all.rss", "/feeds/all.json"]
-
-
-class Newsroom:
-    """A store and the folder that its feeds are built into."""
-
-    def __init__(self, engine: sa.Engine, folder: Path) -> None:
-        self.engine = engine
-        self.outlet = Outlet(
-            site=a_site(),
-            web_url=WEB_URL,
-            configured=(),
-            public=folder / "public",
-            built=folder / "var" / "built",
-        )
-
-    def build(self, only: str | None = None, without: frozenset[int] = frozenset()) -> Published:
-        """One build."""
-        with reading(self.engine) as conn:
-            return publish_feeds(conn, self.outlet, only=only, without=without)
-
-    def files(self) -> dict[str, bytes]:
-        """All that lies under public/, but for what is compressed."""
-        public = self.outlet.public
-        return {
-            "/" + path.relative_to(public).as_posix(): path.read_bytes()
-            for path in sorted(public.rglob("*"))
-            if path.is_file() and path.suffix not in (".gz", ".br")
-        }
-
-    def times(self) -> dict[str, float]:
-        """When each document changed, as a web server says it."""
-        return {name: (self.outlet.public / name[1:]).stat().st_mtime for name in self.files()}
-
-    def titles(self, name: str) -> list[str]:
-        """The titles in a document, in its order."""
-        read = feedparser.parse((self.outlet.public / name[1:]).read_bytes())
-        return [entry.title for entry in read.entries]
 
 
 @pytest.fixture
