@@ -17,7 +17,7 @@ class Inventory:
     def __init__(self, state: BuildState, outlet: Outlet) -> None:
         self._state = state
         self._outlet = outlet
-        self.always: Sequence[Feed] = list_feeds(outlet.site, outlet.configured, with_kinds=True)
+        self.always: Sequence[Feed] = list_feeds(outlet.site, outlet.configured)
         self._by_slug = {feed.slug: feed for feed in self.always}
 
     def find(self, stored: StoredFeed) -> Feed | None:
@@ -40,7 +40,6 @@ class Inventory:
             _labels("tag", stored),
             [code for code in self._state.languages() if code.lower() in wanted] if wanted else (),
             _labels("author", stored),
-            with_kinds=True,
         )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from lxml import etree
 
-from feeds.spec import Feed, feed_url
+from feeds.spec import Feed, alternate_url, feed_url
 from posts.settings import Site
 
 OPML_PATH = "/feeds.opml"
@@ -27,7 +27,7 @@ def build_opml(site: Site, web_url: str, feeds: Sequence[Feed]) -> bytes:
             text=feed.title,
             title=feed.title,
             xmlUrl=feed_url(feed, "atom", web_url),
-            htmlUrl=site.url,
+            htmlUrl=alternate_url(feed, site, web_url),
             language=feed.language,
         )
     etree.indent(root)

@@ -162,15 +162,13 @@ def list_feeds(
     tags: Iterable[Label] = (),
     languages: Iterable[str] = (),
     authors: Iterable[Label] = (),
-    *,
-    with_kinds: bool = False,
 ) -> list[Feed]:
     """All feeds of a site, in this order: all posts, updates, headlines, media, those that config names, one a
-    language, one a tag, one an author. `with_kinds` goes when the build knows the feeds of other kinds than POSTS.
+    language, one a tag, one an author.
     """
     return [
         Feed(slug="all", title=site.title, language=site.language),
-        *(_feeds_of_other_kinds(site) if with_kinds else ()),
+        *_feeds_of_other_kinds(site),
         *(
             Feed(
                 slug=settings.slug,

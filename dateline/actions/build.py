@@ -10,6 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 import structlog
 
+from dateline.actions.feed_style import write_feed_style
 from dateline.press import Press
 from feeds.build_state import BuildState
 from feeds.outlet import Outlet, Published
@@ -62,6 +63,7 @@ def build(press: Press, *, feed: str | None = None, thorough: bool = True) -> Bu
     try:
         with _lock(built / "lock"):
             done, quarantined = _build(press, outlet(press), feed, thorough=thorough)
+            write_feed_style(press)
     except OSError as error:
         raise DatelineError(
             f"The feeds could not be written: {error.strerror or error}",

@@ -72,8 +72,10 @@ def build_days(posts: Sequence[Post], reader: Reader, *, with_lead: bool = False
     return days
 
 
-def build_card(post: Post, reader: Reader, *, lead: bool = False) -> Card:
-    """One post in a list."""
+def build_card(
+    post: Post, reader: Reader, *, lead: bool = False, excerpt_text: str | None = None
+) -> Card:
+    """One post in a list; `excerpt_text` stands in place of its summary."""
     content = post.content
     words = _LEAD_WORDS if lead else _EXCERPT_WORDS
     return Card(
@@ -82,7 +84,7 @@ def build_card(post: Post, reader: Reader, *, lead: bool = False) -> Card:
         language=content.language,
         dir=direction(content.language),
         byline=byline(post, reader),
-        excerpt=content.summary or excerpt(content.html, words),
+        excerpt=excerpt_text or content.summary or excerpt(content.html, words),
         lead=lead,
     )
 

@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 
 from dateline.web.forms import build_form, invitation
-from dateline.web.pages import build_pager
+from dateline.web.pager import build_pager
 from dateline.web.paper import Paper
 from dateline.web.security import page_policy
 from dateline.web.visit import Visit, best_language

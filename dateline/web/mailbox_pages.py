@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 
 from dateline.web.maildir import Mail, list_mails, read_mail
-from dateline.web.pages import build_pager
+from dateline.web.pager import build_pager
 from dateline.web.paper import Paper
 from dateline.web.security import LETTER_POLICY, SANDBOX
 from dateline.web.visit import Visit

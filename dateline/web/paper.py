@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 
 from starlette.responses import HTMLResponse, Response
 
-from dateline.press import Press
 from dateline.colours import build_palettes
+from dateline.press import Press
 from dateline.web.visit import Visit, best_language
 from dateline.web.words import LANGUAGES, Catalogues, direction, load_catalogues, page_language
-from feeds.spec import Feed, autodiscovery, list_feeds
+from feeds.spec import Feed, FeedKind, autodiscovery, list_feeds
 from newsletter.spec import NewsletterSettings
 from posts.dates import date_line
 
@@ -92,7 +92,7 @@ class Paper:
     ) -> Mapping[str, object]:
         """What every page says of the site, as values for its template."""
         site = self.press.config.site
-        feeds = feeds or list_feeds(site, self.press.config.feeds)
+        feeds = feeds or announced(list_feeds(site, self.press.config.feeds))
         return {
             "language": language,
             "dir": direction(language),
@@ -123,6 +123,11 @@ class Paper:
         if self.mailbox is not None:
             items += [("/mailbox/", gettext("Mailbox"))]
         return [{"url": url, "text": text, "here": visit.path == url} for url, text in items]
+
+
+def announced(feeds: Sequence[Feed]) -> list[Feed]:
+    """Those of `feeds` that a page announces: programs offer all of them in a list, so only what holds whole posts."""
+    return [feed for feed in feeds if feed.kind is FeedKind.POSTS]
 
 
 def build_paper(press: Press, *, mailbox: Path | None = None) -> Paper:

@@ -1,7 +1,5 @@
 """The pages as people meet them: in a real browser, light and dark, wide and narrow, by keyboard, without JavaScript."""
 
-import os
-import shutil
 import socket
 import threading
 import time
@@ -11,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 import uvicorn
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from dateline.actions.compose import compose
 from dateline.actions.poll import poll
@@ -44,19 +42,6 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium."""
-    found = shutil.which("chromium-headless-shell") or shutil.which("chromium")
-    if found is None:
-        say = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-        say("no Chromium: apt-get install chromium")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield launched
-        launched.close()
-
-
-@pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The demo's newsroom with one reader and one released issue, on a port of its own."""
     listener = socket.socket()
@@ -66,6 +51,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         tmp_path_factory.mktemp("newsroom") / "demo", port=port, program="dateline"
     )
     poll(press)
+    _correct_and_withdraw(press)
     token = _subscribe(press)
     composed = compose(press, NEWSLETTER)
     assert composed.issue is not None
@@ -94,6 +80,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             "post": long_post,
             "feeds": "/feeds/",
             "feed": "/feeds/language-es/",
+            "feed of all": "/feeds/all/",
+            "updates": "/feeds/updates/",
             "issues": "/daily/",
             "issue": "/daily/1/",
             "subscribe": "/subscribe",
@@ -107,6 +95,17 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     )
     server.should_exit = True
     thread.join(timeout=10)
+
+
+def _correct_and_withdraw(press: Press) -> None:
+    """A note on the long post, and the newest post in Spanish taken back."""
+    with writing(press.engine) as conn:
+        posts = store.list_posts(conn)
+        (long_post,) = (post for post in posts if LONG_POST in post.path)
+        spanish = next(post for post in posts if post.content.language == "es")
+        now = press.clock()
+        store.correct_post(conn, long_post.guid, "It was shut on a Monday.", now=now)
+        store.withdraw_post(conn, spanish.guid, now=now, reason="It named a minor.")
 
 
 def _subscribe(press: Press) -> dict[str, str]:
@@ -147,7 +146,7 @@ def opened(
 
 
 PAGES = [
-    "front", "post", "feeds", "feed", "issues", "issue", "subscribe", "confirm", "unsubscribe", "preferences",
+    "front", "post", "feeds", "feed", "feed of all", "updates", "issues", "issue", "subscribe", "confirm", "unsubscribe", "preferences",
     "old preferences", "mailbox", "missing",
 ]  # fmt: skip
 

@@ -24,7 +24,7 @@ NS = {
     "media": "http://search.yahoo.com/mrss/",
 }
 LANG = "{http://www.w3.org/XML/1998/namespace}lang"
-TAG = list_feeds(a_site(), [], [Label(kind="tag", name="Juárez & co", slug="juarez-co")])[1]
+TAG = list_feeds(a_site(), [], [Label(kind="tag", name="Juárez & co", slug="juarez-co")])[-1]
 PICTURES = {"icon": "https://b.example/icon.png", "logo": "https://b.example/logo.png"}
 ARCHIVE = FrameLinks(
     self_url=f"{WEB_URL}/feeds/all/archive/00002.atom",
@@ -115,7 +115,7 @@ def test_rfc4287_4_2_7_self_is_the_documents_own_address_and_alternate_the_page(
 
 
 def test_title_and_subtitle_have_a_language() -> None:
-    feed = list_feeds(a_site(), [], [], ["es"])[1]
+    feed = list_feeds(a_site(), [], [], ["es"])[-1]
     read = feedparser.parse(document("atom", feed=feed, tagline="Noticias")).feed
     assert read.title_detail.language == read.subtitle_detail.language == "es"
     assert channel(feed=feed).findtext("language") == "es"

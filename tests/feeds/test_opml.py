@@ -9,20 +9,30 @@ from tests.feeds.arrange import WEB_URL, a_site
 
 
 def test_every_feed_is_listed_by_its_atom_address() -> None:
-    feeds = list_feeds(a_site(), [], [Label(kind="tag", name="A & <b>", slug="a-b")], ["es"])
+    tag = Label(kind="tag", name="A & <b>", slug="a-b")
+    author = Label(kind="author", name="Ana Ruiz", slug="ana-ruiz")
+    feeds = list_feeds(a_site(), [], [tag], ["es"], [author])
     root = etree.fromstring(build_opml(a_site(), WEB_URL, feeds))
     assert root.findtext("head/title") == "The Border Reporter"
     outlines = root.findall("body/outline")
     assert [outline.get("xmlUrl") for outline in outlines] == [
-        f"{WEB_URL}/feeds/all.atom",
-        f"{WEB_URL}/feeds/language-es.atom",
-        f"{WEB_URL}/feeds/tag-a-b.atom",
+        f"{WEB_URL}/feeds/{name}.atom"
+        for name in (
+            "all",
+            "updates",
+            "headlines",
+            "media",
+            "language-es",
+            "tag-a-b",
+            "author-ana-ruiz",
+        )
     ]
-    assert dict(outlines[2].attrib) == {
+    assert outlines[0].get("htmlUrl") == "https://border.example.org/"
+    assert dict(outlines[5].attrib) == {
         "type": "rss",
         "text": "The Border Reporter: A & <b>",
         "title": "The Border Reporter: A & <b>",
         "xmlUrl": f"{WEB_URL}/feeds/tag-a-b.atom",
-        "htmlUrl": "https://border.example.org/",
+        "htmlUrl": f"{WEB_URL}/feeds/tag-a-b/",
         "language": "en",
     }
