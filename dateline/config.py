@@ -18,6 +18,7 @@ from dateline.config_layers import laid_over, list_given
 from dateline.config_lines import line_numbers
 from dateline.config_messages import described
 from dateline.config_rules import findings
+from dateline.redirects import RedirectSettings
 from feeds.spec import FeedSettings
 from feeds.websub import WebsubSettings
 from newsletter.spec import MailSettings, NewsletterSettings, PrivacySettings
@@ -36,6 +37,10 @@ class Config(Settings):
     sources: Annotated[tuple[SourceSettings, ...], Field(description="Where posts come from.")] = ()
     feeds: Annotated[
         tuple[FeedSettings, ...], Field(description="Feeds beside those that always exist.")
+    ] = ()
+    redirects: Annotated[
+        tuple[RedirectSettings, ...],
+        Field(description="Old addresses and what took their place, for good."),
     ] = ()
     newsletters: Annotated[
         tuple[NewsletterSettings, ...], Field(description="What one subscribes to.")

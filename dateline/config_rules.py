@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from dateline.config_faults import nearest, shown
+from dateline.redirects import redirect_findings
 from newsletter.pacing import parse_limit
 
 Finding = tuple[tuple[str | int, ...], str]
@@ -45,6 +46,7 @@ def findings(data: dict[str, Any]) -> Iterator[Finding]:
     yield from _mail(mail)
     yield from _sources(_tables(data, "sources"))
     yield from _feeds(_tables(data, "feeds"))
+    yield from redirect_findings(data)
     yield from _newsletters(_tables(data, "newsletters"))
     yield from _websub(_table(data, "websub"))
 

@@ -17,6 +17,7 @@ from dateline.config_rules import listen_address
 from dateline.deliver_lock import DeliverLock
 from dateline.press import Press
 from dateline.web.app import build_app
+from dateline.web.feed_protocol import feed_protocol
 from dateline.workers import DeliveryProgram, delivery_command
 from posts.errors import Refused
 
@@ -115,10 +116,11 @@ def await_lock(press: Press, *, wait_s: float) -> None:
 
 def _build_server(press: Press, mailbox: Path | None) -> uvicorn.Server:
     server: uvicorn.Server
+    app = build_app(press, mailbox=mailbox, is_stopping=lambda: server.should_exit)
     settings = uvicorn.Config(
-        build_app(press, mailbox=mailbox, is_stopping=lambda: server.should_exit),
+        app,
         loop="uvloop",
-        http="httptools",  # h11 answers a fifth of the 304s (DESIGN.md 5)
+        http=feed_protocol(app.reply),  # httptools: h11 answers a fifth of the 304s (DESIGN.md 5)
         lifespan="off",
         log_config=None,
         access_log=False,

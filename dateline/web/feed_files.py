@@ -1,150 +1,171 @@
-"""Feeds over HTTP: a raw ASGI endpoint in front of the router that answers from the files under `public/`.
+"""Feeds over HTTP: what answers a request for a document under `public/`, for an old feed's address, for a removed one.
 
-Raw, because it answers 1.6 times as many requests as a router does; the files lie there ready, whoever built them.
-The ETag is a hash of the bytes (the same after a restart and on every host), Last-Modified is the file's time, which
-the build sets from the posts.
+It stands in front of the router, as an ASGI application and, quicker, inside the server's protocol
+(`dateline/web/feed_protocol.py`); both ask `FeedFiles.reply`. It sets no cookie and looks at no parameter.
 """
 
-import hashlib
-import os
-import re
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
-from feeds.conditional import http_date, not_modified
-from feeds.opml import OPML_PATH
-from feeds.spec import MEDIA_TYPES
+from dateline.redirects import Gone, Redirects
+from dateline.web.feed_documents import Document, FeedDocuments
+from dateline.web.replies import Header, Reply, text_reply, wire
+from feeds.conditional import (
+    IDENTITY,
+    acceptable_codings,
+    chosen_coding,
+    entity_tag,
+    is_unchanged_since,
+    listed_tags,
+    matched_coding,
+)
+from feeds.delta import MANIPULATION, build_delta, delta_base, wants_delta
+from feeds.serving import CORS, METHODS, PREFLIGHT
 
 Scope = MutableMapping[str, Any]  # ASGI's own type
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]  # ASGI's own type
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]  # ASGI's own type
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-MAX_CACHED_BYTES = 32 * 1024 * 1024
-"""The daemon has 250 MiB for all; a site of a thousand tags must not keep every feed in memory."""
+OnAnswer = Callable[[str, int, str, bool], None]
+"""Told of each answer for a document: path, status, the reader's User-Agent, and whether it sent a validator."""
 
-_DOCUMENT = re.compile(r"/feeds/[a-z0-9][a-z0-9-]*\.(?P<format>" + "|".join(MEDIA_TYPES) + r")")
-_CONSTANT_HEADERS = (
-    (b"cache-control", b"public, max-age=900"),
-    (b"access-control-allow-origin", b"*"),
-    (b"x-content-type-options", b"nosniff"),
+_WANTED = frozenset(
+    (b"if-none-match", b"if-modified-since", b"accept-encoding", b"a-im", b"user-agent")
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Document:
-    """A file as it is served, and what tells that it is still the same file."""
-
-    mark: tuple[int, int, int]
-    body: bytes
-    media_type: str
-    etag: str
-    changed: datetime
+_SMALL_DELTA = 64 * 1024
+_REMEMBERED = ("Cache-Control", "public, max-age=86400")
+_NO_METHOD = Reply(405, wire(("Allow", METHODS), ("Content-Length", "0"), *CORS))
+_PREFLIGHT = Reply(204, wire(*PREFLIGHT))
 
 
 class FeedFiles:
-    """Serves `/feeds/NAME.atom|.rss|.json` and `/feeds.opml` from `public`; everything else goes to `app`."""
+    """Serves documents, redirects and removals; everything else goes to `app`."""
 
-    def __init__(self, app: App, public: Path, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        app: App,
+        documents: FeedDocuments,
+        redirects: Redirects,
+        on_answer: OnAnswer | None = None,
+    ) -> None:
         self._app = app
-        self._public = public
-        self._clock = clock
-        self._cached: OrderedDict[str, _Document] = OrderedDict()
-        self._cached_bytes = 0
+        self._documents = documents
+        self._redirects = redirects
+        self._on_answer = on_answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers from a file when the path names one, else asks the application behind."""
-        document = None
+        """Answers what is ours to answer, else asks the application behind."""
+        reply = None
         if scope["type"] == "http":
-            media_type = served_type(scope["path"])
-            document = self._document(scope["path"], media_type) if media_type else None
-        if document is None:
+            query = scope.get("query_string", b"").decode("latin-1")
+            reply = self.reply(scope["method"], scope["path"], query, scope["headers"])
+        if reply is None:
             await self._app(scope, receive, send)
             return
-        if scope["method"] not in ("GET", "HEAD"):
-            await _answer(send, 405, [(b"allow", b"GET, HEAD"), (b"content-length", b"0")])
-            return
-        await self._serve(document, scope, send)
-
-    async def _serve(self, document: _Document, scope: Scope, send: Send) -> None:
-        last_modified = http_date(document.changed)
-        headers = [
-            (b"etag", document.etag.encode("ascii")),
-            (b"content-type", f"{document.media_type}; charset=utf-8".encode("ascii")),
-            *_CONSTANT_HEADERS,
-        ]
-        # RFC 9110 8.8.2.1: never later than now. Two changes within one second give a time of the next.
-        is_past = document.changed <= self._clock()
-        if is_past:
-            headers.append((b"last-modified", last_modified.encode("ascii")))
-        if not_modified(
-            if_none_match=_header(scope, b"if-none-match"),
-            if_modified_since=_header(scope, b"if-modified-since") if is_past else None,
-            etag=document.etag,
-            last_modified=last_modified,
-        ):
-            await _answer(send, 304, headers)
-            return
-        headers.append((b"content-length", str(len(document.body)).encode("ascii")))
-        await _answer(send, 200, headers, b"" if scope["method"] == "HEAD" else document.body)
-
-    def _document(self, path: str, media_type: str) -> _Document | None:
-        """The file at `path`, from memory while the file is the same; None where there is none."""
-        file = self._public / path[1:]
-        try:
-            cached = self._cached.get(path)
-            if cached is not None and cached.mark == _mark(file.stat()):
-                self._cached.move_to_end(path)
-                return cached
-            with file.open("rb") as opened:
-                # Of the open file, not of the name: a build may replace it in between.
-                found = os.fstat(opened.fileno())
-                body = opened.read()
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            return None
-        document = _Document(
-            mark=_mark(found),
-            body=body,
-            media_type=media_type,
-            etag=f'"{hashlib.sha256(body).hexdigest()[:32]}"',
-            changed=datetime.fromtimestamp(int(found.st_mtime), UTC),
+        body = b"" if scope["method"] == "HEAD" else reply.body
+        await send(
+            {"type": "http.response.start", "status": reply.status, "headers": reply.headers}
         )
-        self._keep(path, document)
-        return document
+        await send({"type": "http.response.body", "body": body})
 
-    def _keep(self, path: str, document: _Document) -> None:
-        old = self._cached.pop(path, None)
-        self._cached_bytes += len(document.body) - (len(old.body) if old else 0)
-        self._cached[path] = document
-        while self._cached_bytes > MAX_CACHED_BYTES and len(self._cached) > 1:
-            _, dropped = self._cached.popitem(last=False)
-            self._cached_bytes -= len(dropped.body)
+    def reply(self, method: str, path: str, query: str, headers: Sequence[Header]) -> Reply | None:
+        """The answer to a request; None where it is the application's to give. `path` is decoded; the names of `headers`
+        are in lower case. For HEAD the body is not sent."""
+        document = self._documents.find(path)
+        if document is None:
+            return self._elsewhere(method, path, query, headers)
+        if method not in ("GET", "HEAD"):
+            return _PREFLIGHT if method == "OPTIONS" else _NO_METHOD
+        asked: dict[bytes, bytes] = {}
+        for name, value in headers:
+            if name in _WANTED:
+                # A list over several lines is one list (RFC 9110 5.3).
+                asked[name] = asked[name] + b", " + value if name in asked else value
+        reply = _answer(document, asked)
+        if self._on_answer is not None:
+            is_conditional = b"if-none-match" in asked or b"if-modified-since" in asked
+            program = asked.get(b"user-agent", b"").decode("latin-1")
+            self._on_answer(path, reply.status, program, is_conditional)
+        return reply
+
+    def _elsewhere(
+        self, method: str, path: str, query: str, headers: Sequence[Header]
+    ) -> Reply | None:
+        """301 or 410 for an address that had a feed; None for any other."""
+        if method not in ("GET", "HEAD", "OPTIONS"):
+            return None
+        documents = self._documents
+        found = self._redirects.find(
+            path, query, is_there=documents.is_there, is_gone=documents.is_gone
+        )
+        if found is None:
+            return None
+        if method == "OPTIONS":
+            return _PREFLIGHT
+        if isinstance(found, Gone):
+            return text_reply(
+                410,
+                "This feed was removed for good; please stop asking for it.\n"
+                f"The feeds that there are: {documents.web_url}/feeds/\n",
+                _REMEMBERED,
+                *CORS,
+            )
+        moved = ("Location", found.url)
+        return text_reply(301, f"Moved for good to {found.url}\n", moved, _REMEMBERED, *CORS)
 
 
-def served_type(path: str) -> str | None:
-    """The media type of a path that may be served, None for any other: names are a closed list, no path climbs out."""
-    if path == OPML_PATH:
-        return "text/x-opml"
-    match = _DOCUMENT.fullmatch(path)
-    return MEDIA_TYPES[match["format"]] if match else None
+def _answer(document: Document, asked: dict[bytes, bytes]) -> Reply:
+    """200, 226 or 304 for a document: If-None-Match first, the date only without it (RFC 9110 13.2.2)."""
+    encoding = asked.get(b"accept-encoding")
+    acceptable = acceptable_codings(None if encoding is None else encoding.decode("latin-1"))
+    condition = asked.get(b"if-none-match")
+    if condition is not None:
+        coding = document.tags.get(condition)
+        if coding in acceptable:
+            return document.unchanged[coding]
+        tags = listed_tags(condition.decode("latin-1"))
+        coding = matched_coding(tags, document.hash, acceptable, document.bodies)
+        if coding is not None:
+            return document.unchanged[coding]
+        manipulation = asked.get(b"a-im")
+        if manipulation is not None and wants_delta(manipulation.decode("latin-1")):
+            delta = _delta(document, tags, acceptable)
+            if delta is not None:
+                return delta
+    elif document.last_modified is not None:
+        since = asked.get(b"if-modified-since")
+        if since is not None and is_unchanged_since(
+            since.decode("latin-1"), document.last_modified
+        ):
+            return document.unchanged[chosen_coding(acceptable, document.bodies)]
+    return document.whole[chosen_coding(acceptable, document.bodies)]
 
 
-def _mark(found: os.stat_result) -> tuple[int, int, int]:
-    return (found.st_ino, found.st_size, found.st_mtime_ns)
+def _delta(document: Document, tags: Sequence[str], acceptable: Sequence[str]) -> Reply | None:
+    """226 with what changed since the reader's copy; None where that copy is unknown or the whole is no longer.
 
-
-def _header(scope: Scope, name: bytes) -> str | None:
-    """A request header; a list over several lines becomes one line (RFC 9110 5.3)."""
-    values = [value.decode("latin-1") for key, value in scope["headers"] if key == name]
-    return ", ".join(values) if values else None
-
-
-async def _answer(
-    send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes = b""
-) -> None:
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    It goes out as it is, since nothing is compressed for one request: a long one that outgrows the compressed document
+    helps nobody. The tag is the whole document's, which the reader has when it has put the two together.
+    """
+    sidecar = document.sidecar
+    base = delta_base(sidecar, tags) if sidecar is not None else None
+    if sidecar is None or base is None:
+        return None
+    tag, number = base
+    body = build_delta(document.bodies[IDENTITY], sidecar, number)
+    if body is None:
+        return None
+    whole = document.bodies[chosen_coding(acceptable, document.bodies)]
+    if len(body) > _SMALL_DELTA and len(body) >= len(whole):
+        return None
+    headers = [header for header in document.shared if header[0] != b"cache-control"]
+    headers += wire(
+        ("ETag", entity_tag(document.hash, IDENTITY)),
+        ("IM", MANIPULATION),
+        ("Delta-Base", f'"{tag}"'),
+        ("Cache-Control", "no-store, im"),
+        ("Vary", "Accept-Encoding, A-IM, If-None-Match"),
+        ("Content-Length", str(len(body))),
+    )
+    return Reply(226, headers, body)

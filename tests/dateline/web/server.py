@@ -1,17 +1,18 @@
 """The press's pages on a real server in a thread, for what only a connection can show."""
 
 import http.client
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import uvicorn
-from starlette.types import ASGIApp
 
 from dateline.daemon import open_listener
 from dateline.press import Press
 from dateline.web.app import build_app
+from dateline.web.feed_protocol import feed_protocol
 
 
 @dataclass
@@ -46,21 +47,21 @@ class Served:
 
 
 @contextmanager
-def served(press: Press) -> Iterator[Served]:
-    """Serves the pages of `press` as the daemon does."""
+def served(press: Press, listens: socket.socket | None = None) -> Iterator[Served]:
+    """Serves the pages of `press` as the daemon does, at a free port or on a socket that listens already."""
     made: list[uvicorn.Server] = []
-    app: ASGIApp = build_app(press, is_stopping=lambda: made[0].should_exit)
+    app = build_app(press, is_stopping=lambda: made[0].should_exit)
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=feed_protocol(app.reply),
         lifespan="off",
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=2,
     )
     made.append(uvicorn.Server(config))
-    with open_listener("127.0.0.1:0") as listener:
+    with listens or open_listener("127.0.0.1:0") as listener:
         thread = threading.Thread(target=made[0].run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         running = Served(server=made[0], thread=thread, port=listener.getsockname()[1])
