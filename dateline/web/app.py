@@ -10,9 +10,10 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from dateline.actions.feed_style import feed_style
 from dateline.press import Press
 from dateline.redirects import Redirects
-from dateline.web import issues, mailbox_pages, pages, subscribe
+from dateline.web import feed_pages, issues, mailbox_pages, pages, subscribe
 from dateline.web.errors import error_page
 from dateline.web.feed_documents import FeedDocuments
 from dateline.web.feed_files import FeedFiles
@@ -20,6 +21,7 @@ from dateline.web.paper import Paper, build_paper
 from dateline.web.progress import progress_routes
 from dateline.web.security import PICTURE_POLICY, SecurityHeaders
 from dateline.web.visit import Visit, in_thread
+from feeds.spec import MAX_AGE_S, STYLESHEET_PATH
 
 _FOR_EVER = "public, max-age=31536000, immutable"
 
@@ -63,9 +65,10 @@ def _routes(paper: Paper) -> list[BaseRoute]:
         shows("/healthz", pages.healthz),
         shows("/style.css", _style),
         shows("/icon.svg", _icon),
-        shows("/feeds/", pages.feeds),
+        shows(STYLESHEET_PATH, _feed_style),
+        shows("/feeds/", feed_pages.feeds),
         shows("/feeds/{name}.{format}", pages.no_feed),
-        shows("/feeds/{name}/", pages.feed),
+        shows("/feeds/{name}/", feed_pages.feed),
         acts("/subscribe", subscribe.sign_up),
         acts("/confirm/{token}", subscribe.confirm),
         acts("/u/{token}", subscribe.unsubscribe),
@@ -93,6 +96,12 @@ def _style(paper: Paper, visit: Visit) -> Response:
 def _icon(paper: Paper, visit: Visit) -> Response:
     headers = {"Cache-Control": _FOR_EVER, "Content-Security-Policy": PICTURE_POLICY}
     return Response(paper.icon, media_type="image/svg+xml", headers=headers)
+
+
+def _feed_style(paper: Paper, visit: Visit) -> Response:
+    """The style of a feed opened in a browser; its address stands in files, so it carries no fingerprint."""
+    headers = {"Cache-Control": f"public, max-age={MAX_AGE_S}"}
+    return Response(feed_style(paper.press), media_type="text/css", headers=headers)
 
 
 class _MediaFiles(StaticFiles):
