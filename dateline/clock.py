@@ -15,6 +15,7 @@ from dateline.actions.audience import flush_audience
 from dateline.actions.build import build_on_change
 from dateline.actions.clean_up import clean_up
 from dateline.actions.compose import ticking
+from dateline.actions.ping import ping_on_change
 from dateline.actions.poll import poll_due
 from dateline.press import Press
 from feeds.audience import Audience
@@ -41,6 +42,7 @@ def list_jobs(press: Press, audience: Audience | None = None) -> tuple[Job, ...]
     return (
         Job(name="poll", every=timedelta(seconds=10), action=lambda: poll_due(press)),
         Job(name="build", every=timedelta(seconds=10), action=build_on_change(press)),
+        Job(name="ping", every=timedelta(seconds=2), action=ping_on_change(press)),
         Job(name="tick", every=timedelta(seconds=5), action=ticking(press)),
         Job(name="clean up", every=timedelta(hours=1), action=lambda: clean_up(press)),
         Job(

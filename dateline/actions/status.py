@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from dateline.actions.holding import Hold, find_hold, remedy
+from dateline.actions.ping import HubStatus, hub_statuses
 from dateline.actions.progress import Figures, build_figures
+from dateline.actions.relay import leads_nowhere
 from dateline.actions.signing import load_signing_keys
 from dateline.deliver_lock import is_held
 from dateline.press import Press
@@ -28,6 +30,8 @@ from posts.model import Post, SourceFault
 from posts.source_states import SourceState, list_faults, list_states
 
 _LATE = timedelta(minutes=5)
+_HUB_FAILURES = 5
+"""So many failures in a row are no hiccup: some minutes have passed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +78,7 @@ class Status:
     hold: str | None
     sending: Figures
     needs: tuple[str, ...]
+    hubs: tuple[HubStatus, ...] = ()
 
 
 def next_due(press: Press) -> list[tuple[str, datetime]]:
@@ -91,6 +96,7 @@ def status(press: Press) -> Status:
     now = press.clock()
     is_delivering = is_held(press.var)
     hold = find_hold(press)
+    hubs = tuple(hub_statuses(press))
     with reading(press.engine) as conn:
         sources = _sources(conn, press)
         quarantined = tuple(store.list_quarantined(conn))
@@ -118,8 +124,10 @@ def status(press: Press) -> Status:
                 *_needs_of_notices(open_notices, press, is_delivering=is_delivering),
                 *_needs_of_sources(sources, press, now),
                 *_needs_of_posts(quarantined, press),
+                *_needs_of_hubs(hubs),
                 *_needs_of_settings(press),
             ),
+            hubs=hubs,
         )
 
 
@@ -255,6 +263,17 @@ def _needs_of_posts(quarantined: tuple[Post, ...], press: Press) -> Iterator[str
         yield f"A post is quarantined, {post.content.title}: {post.fault}"
 
 
+def _needs_of_hubs(hubs: tuple[HubStatus, ...]) -> Iterator[str]:
+    for one in hubs:
+        if one.failures >= _HUB_FAILURES:
+            yield (
+                f"The hub {one.hub} is not told of {one.waiting} feeds; it last said: {one.said}. "
+                "If it is no hub any more, take it out of [websub] hubs."
+            )
+        elif one.given_up:
+            yield f"The hub {one.hub} refuses {one.given_up} feeds; it last said: {one.said}."
+
+
 def _needs_of_settings(press: Press) -> Iterator[str]:
     try:
         load_signing_keys(press)
@@ -262,3 +281,6 @@ def _needs_of_settings(press: Press) -> Iterator[str]:
         yield f"Nothing is mailed: {refusal}"
     if press.config.mail.transport == "maildir":
         yield 'Nobody is really mailed: [mail] transport is "maildir".'
+    websub, url = press.config.websub, press.config.web.url
+    if websub.hubs and not websub.allow_private and leads_nowhere(url):
+        yield f'Hubs cannot fetch the feeds: [web] url is "{url}", which no other machine reaches.'

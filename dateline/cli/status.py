@@ -74,6 +74,21 @@ def _print(press: Press, found: Status) -> None:
         [_row(press, one) for one in found.newsletters],
     )
     click.echo()
+    if found.hubs:
+        print_table(
+            ("hub", "last asked", "said", "to be told", "next try"),
+            [
+                (
+                    one.hub,
+                    local_time(press, one.answered) or "never",
+                    one.said,
+                    one.waiting or "",
+                    local_time(press, one.next_try),
+                )
+                for one in found.hubs
+            ],
+        )
+        click.echo()
     click.echo(
         f"{found.posts} {'post is' if found.posts == 1 else 'posts are'} public."
         + _scheduled(press, found)
