@@ -14,6 +14,12 @@ ARCHIVE_FRESH_S = 3600
 
 OPML_TYPE = "text/x-opml"
 
+STYLED_TYPES = frozenset({MEDIA_TYPES["atom"], MEDIA_TYPES["rss"]})
+SHOWN_TYPE = "application/xml"
+"""Chromium shows the types of feeds as source text and never applies their style sheet. So a browser that opens one as a
+page (`Sec-Fetch-Dest: document`, which no feed reader sends) is told that it is XML. The bytes are the same, and every
+reader takes this type too, so that a cache which ignores `Vary` does no harm."""
+
 CORS: Sequence[tuple[str, str]] = (
     ("Access-Control-Allow-Origin", "*"),
     ("Access-Control-Expose-Headers", "ETag, Link, IM, Delta-Base"),

@@ -18,7 +18,16 @@ import brotli
 from dateline.web.replies import Header, Reply, wire
 from feeds.conditional import IDENTITY, document_hash, entity_tag, http_date
 from feeds.delta import Sidecar, parse_sidecar
-from feeds.serving import CORS, OF_A_BODY, cache_control, is_subscribed, link_header, served_type
+from feeds.serving import (
+    CORS,
+    OF_A_BODY,
+    SHOWN_TYPE,
+    STYLED_TYPES,
+    cache_control,
+    is_subscribed,
+    link_header,
+    served_type,
+)
 
 MAX_CACHED_BYTES = 32 * 1024 * 1024
 """The daemon has 250 MiB for all; a site of a thousand tags must not keep every feed in memory."""
@@ -31,7 +40,8 @@ _Mark = tuple[int, int, int]
 class Document:
     """A file as it is served, and what tells that it is still the same file. `last_modified` is None while the file's
     time is still to come: RFC 9110 8.8.2.1 has a server not say it. `tags` has each entity tag, as it is sent, with its
-    coding: nearly every If-None-Match is exactly one of them."""
+    coding: nearly every If-None-Match is exactly one of them. `shown` is what a browser gets that opens the document as a
+    page, where that differs from `whole`."""
 
     mark: _Mark
     hash: str
@@ -39,6 +49,7 @@ class Document:
     last_modified: str | None
     bodies: Mapping[str, bytes]
     whole: Mapping[str, Reply]
+    shown: Mapping[str, Reply]
     unchanged: Mapping[str, Reply]
     sidecar: Sidecar | None
     shared: Sequence[Header]
@@ -140,15 +151,21 @@ class FeedDocuments:
             *([("Last-Modified", last_modified)] if last_modified is not None else ()),
         )
         of_a_body = wire(("Content-Type", f"{media_type}; charset=utf-8"), *OF_A_BODY)
+        of_a_page = wire(("Content-Type", f"{SHOWN_TYPE}; charset=utf-8"), *OF_A_BODY)
+        is_styled = media_type in STYLED_TYPES
         whole: dict[str, Reply] = {}
+        shown: dict[str, Reply] = {}
         unchanged: dict[str, Reply] = {}
         for coding, body in bodies.items():
-            of_both = wire(("ETag", entity_tag(hash_, coding)), ("Vary", "Accept-Encoding"))
+            vary = "Accept-Encoding, Sec-Fetch-Dest" if is_styled else "Accept-Encoding"
+            of_both = wire(("ETag", entity_tag(hash_, coding)), ("Vary", vary))
             of_both += shared
             sent = [("Content-Length", str(len(body)))]
             if coding != IDENTITY:
                 sent.append(("Content-Encoding", coding))
             whole[coding] = Reply(200, [*of_both, *of_a_body, *wire(*sent)], body)
+            if is_styled:
+                shown[coding] = Reply(200, [*of_both, *of_a_page, *wire(*sent)], body)
             unchanged[coding] = Reply(304, of_both)
         return Document(
             mark=mark,
@@ -157,6 +174,7 @@ class FeedDocuments:
             last_modified=last_modified,
             bodies=bodies,
             whole=whole,
+            shown=shown or whole,
             unchanged=unchanged,
             sidecar=self._sidecar(path, hash_, len(bodies[IDENTITY])) if is_polled else None,
             shared=(*shared, *of_a_body),

@@ -28,10 +28,17 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]  # ASGI's own type
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 OnAnswer = Callable[[str, int, str, bool], None]
-"""Told of each answer for a document: path, status, the reader's User-Agent, and whether it sent a validator."""
+"""Told of each answer to a GET for a document: path, status, the reader's User-Agent, and whether it sent a validator."""
 
 _WANTED = frozenset(
-    (b"if-none-match", b"if-modified-since", b"accept-encoding", b"a-im", b"user-agent")
+    (
+        b"if-none-match",
+        b"if-modified-since",
+        b"accept-encoding",
+        b"a-im",
+        b"user-agent",
+        b"sec-fetch-dest",
+    )
 )
 _SMALL_DELTA = 64 * 1024
 _REMEMBERED = ("Cache-Control", "public, max-age=86400")
@@ -83,7 +90,7 @@ class FeedFiles:
                 # A list over several lines is one list (RFC 9110 5.3).
                 asked[name] = asked[name] + b", " + value if name in asked else value
         reply = _answer(document, asked)
-        if self._on_answer is not None:
+        if self._on_answer is not None and method == "GET":
             is_conditional = b"if-none-match" in asked or b"if-modified-since" in asked
             program = asked.get(b"user-agent", b"").decode("latin-1")
             self._on_answer(path, reply.status, program, is_conditional)
@@ -139,7 +146,8 @@ def _answer(document: Document, asked: dict[bytes, bytes]) -> Reply:
             since.decode("latin-1"), document.last_modified
         ):
             return document.unchanged[chosen_coding(acceptable, document.bodies)]
-    return document.whole[chosen_coding(acceptable, document.bodies)]
+    whole = document.shown if asked.get(b"sec-fetch-dest") == b"document" else document.whole
+    return whole[chosen_coding(acceptable, document.bodies)]
 
 
 def _delta(document: Document, tags: Sequence[str], acceptable: Sequence[str]) -> Reply | None:

@@ -56,6 +56,25 @@ def test_rfc9110_8_3_each_document_has_its_type_and_nobody_guesses_another(
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
+@pytest.mark.parametrize(
+    ("name", "media_type"),
+    [
+        ("feeds/all.atom", "application/xml; charset=utf-8"),
+        ("feeds/all.rss", "application/xml; charset=utf-8"),
+        ("feeds/all.json", "application/feed+json; charset=utf-8"),
+    ],
+)
+def test_a_browser_that_opens_a_feed_as_a_page_is_told_that_it_is_xml(
+    server: FeedServer, name: str, media_type: str
+) -> None:
+    server.write(name, BODY, codings=("gzip",))
+    page = server.ask("/" + name, accept_encoding="gzip", sec_fetch_dest="document")
+    assert page.headers["content-type"] == media_type
+    script = server.ask("/" + name, accept_encoding="gzip", sec_fetch_dest="empty")
+    assert script.headers["content-type"] != "application/xml; charset=utf-8"
+    assert (page.body, page.headers["etag"]) == (script.body, script.headers["etag"])
+
+
 def test_rfc9111_5_2_an_answer_says_how_long_it_holds_and_never_that_it_is_stale(
     server: FeedServer,
 ) -> None:
@@ -212,8 +231,9 @@ def test_a_compressed_file_of_other_bytes_is_never_sent(server: FeedServer, left
 
 
 def test_rfc9110_12_5_5_caches_are_told_on_304_too_that_codings_differ(server: FeedServer) -> None:
-    assert server.ask("/feeds/all.atom").vary == {"Accept-Encoding"}
-    assert server.ask("/feeds/all.atom", if_none_match="*").vary == {"Accept-Encoding"}
+    vary = {"Accept-Encoding", "Sec-Fetch-Dest"}
+    assert server.ask("/feeds/all.atom").vary == vary
+    assert server.ask("/feeds/all.atom", if_none_match="*").vary == vary
 
 
 # ETag, Last-Modified, 304
