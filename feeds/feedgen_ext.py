@@ -134,15 +134,7 @@ class EntryExtension(BaseEntryExtension):  # type: ignore[misc]  # feedgen has n
                 link.set("title", enclosure.title)
         _append(entry, "published", text=atom_date(fields.published))
         _append_thumbnail(entry, fields)
-        if fields.comments_url:
-            replies = _append(
-                entry, "link", href=fields.comments_url, rel="replies", type="text/html"
-            )
-            if fields.comment_count is not None:
-                # RFC 4685 4: the count on the link, and the total that some reader programs look for.
-                thread = NAMESPACES["thr"]
-                replies.set(f"{{{thread}}}count", str(fields.comment_count))
-                _append(entry, f"{{{thread}}}total", text=str(fields.comment_count))
+        _append_replies(entry, fields)
         return entry
 
     def extend_rss(self, item: etree._Element) -> etree._Element:
@@ -156,10 +148,31 @@ class EntryExtension(BaseEntryExtension):  # type: ignore[misc]  # feedgen has n
         _append(item, f"{{{dublin_core}}}language", text=fields.language)
         if fields.comment_count is not None:
             _append(item, f"{{{NAMESPACES['slash']}}}comments", text=str(fields.comment_count))
+        if fields.comments_feed_url:
+            _append(item, f"{{{NAMESPACES['wfw']}}}commentRss", text=fields.comments_feed_url)
         for enclosure in fields.enclosures:
             _append_media(item, enclosure)
         _append_thumbnail(item, fields)
         return item
+
+
+def _append_replies(entry: etree._Element, fields: EntryFields) -> None:
+    """RFC 4685 4 and 5: where replies are, the count on each link, and the total that some reader programs look for.
+
+    The comments' feed may be Atom or RSS, which only its server knows; without a type it would count as Atom.
+    """
+    thread = NAMESPACES["thr"]
+    for href, type_ in (
+        (fields.comments_url, "text/html"),
+        (fields.comments_feed_url, "application/xml"),
+    ):
+        if href is None:
+            continue
+        replies = _append(entry, "link", href=href, rel="replies", type=type_)
+        if fields.comment_count is not None:
+            replies.set(f"{{{thread}}}count", str(fields.comment_count))
+    if fields.comment_count is not None:
+        _append(entry, f"{{{thread}}}total", text=str(fields.comment_count))
 
 
 def _append_media(item: etree._Element, enclosure: Enclosure) -> None:

@@ -57,6 +57,7 @@ class EntryFields:
     picture_url: str | None = None
     comment_count: int | None = None
     comments_url: str | None = None
+    comments_feed_url: str | None = None
 
 
 def entry_id(guid: str) -> str:
@@ -81,6 +82,7 @@ def entry_fields(
     """What the entry of `post` says; `tag_slugs` gives the slug of each of its tags, `zone` the days of corrections."""
     content = post.content
     notes = correction_lines(post, zone)
+    has_comments = content.comments_url is not None or content.comments_feed_url is not None
     summary = one_line(content.summary or excerpt(content.html, SUMMARY_WORDS))
     if headline:
         summary = " ".join([*(f"{label}: {note}" for label, note in notes), summary]).rstrip()
@@ -105,8 +107,9 @@ def entry_fields(
         ),
         enclosures=content.enclosures,
         picture_url=_picture_url(content),
-        comment_count=content.comment_count if content.comments_url else None,
+        comment_count=content.comment_count if has_comments else None,
         comments_url=content.comments_url,
+        comments_feed_url=content.comments_feed_url,
     )
 
 

@@ -49,9 +49,10 @@ def json_item(fields: EntryFields) -> bytes:
             }
             for enclosure in fields.enclosures
         ]
-    if fields.comments_url:
+    if fields.comments_url or fields.comments_feed_url:
         item["_comments"] = {
-            "url": fields.comments_url,
+            **({"url": fields.comments_url} if fields.comments_url else {}),
+            **({"feed_url": fields.comments_feed_url} if fields.comments_feed_url else {}),
             **({} if fields.comment_count is None else {"count": fields.comment_count}),
         }
     return _bytes(item)

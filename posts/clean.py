@@ -97,6 +97,7 @@ def cleaned(incoming: IncomingPost, *, language: str) -> Content:
         enclosures=_enclosures(incoming),
         comment_count=incoming.comment_count,
         comments_url=_link(incoming.comments_url, incoming.base_url),
+        comments_feed_url=_link(incoming.comments_feed_url, incoming.base_url),
         lead=incoming.lead,
         translation_key=one_line(incoming.translation_key or "") or None,
     )

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from posts.model import Content, IncomingPost
 
-_NO_CHANGE = ("comment_count", "comments_url", "source_text")
+_NO_CHANGE = ("comment_count", "comments_url", "comments_feed_url", "source_text")
 _TAG = re.compile(r"<[^>]*>")
 _TRACKERS = re.compile(r"utm_.*|fbclid|gclid|mc_cid|mc_eid", re.IGNORECASE)
 

@@ -63,6 +63,7 @@ class IncomingPost:
     enclosures: tuple[Enclosure, ...] = ()
     comment_count: int | None = None
     comments_url: str | None = None
+    comments_feed_url: str | None = None
     slug: str | None = None
     lead: bool = False
     draft: bool = False
@@ -88,6 +89,7 @@ class Content:
     enclosures: tuple[Enclosure, ...] = ()
     comment_count: int | None = None
     comments_url: str | None = None
+    comments_feed_url: str | None = None
     lead: bool = False
     translation_key: str | None = None
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from posts.model import Change, ChangeKind, Post, Status
+from posts.rows import comment_places
 from posts.tables import journal, posts, revisions
 
 _IDS_A_STATEMENT = 250  # pairs too stay below the old bound of 999 parameters
@@ -19,7 +20,10 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outline:
-    """A post at its newest revision, without title and text: what chooses it, orders it and tells its versions apart."""
+    """A post at its newest revision, without title and text: what chooses it, orders it and tells its versions apart.
+
+    `comments_url` has both places of its comments, as `rows.comment_places` writes them.
+    """
 
     id: int
     guid: str
@@ -99,7 +103,7 @@ def outline_of(post: Post) -> Outline:
         language=post.content.language,
         tags=post.content.tags,
         comment_count=post.content.comment_count,
-        comments_url=post.content.comments_url,
+        comments_url=comment_places(post.content.comments_url, post.content.comments_feed_url),
         withdrawn_by=post.withdrawn_by,
         withdrawal_reason=post.withdrawal_reason,
     )

@@ -58,6 +58,7 @@ class Refresh:
     stored: Post
     comment_count: int | None
     comments_url: str | None
+    comments_feed_url: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,6 +249,7 @@ def _refreshed(incoming: IncomingPost, content: Content, stored: Post) -> Refres
     then = (
         stored.content.comment_count,
         stored.content.comments_url,
+        stored.content.comments_feed_url,
         stored.source,
         stored.external_id,
         stored.missing_polls,
@@ -255,6 +257,7 @@ def _refreshed(incoming: IncomingPost, content: Content, stored: Post) -> Refres
     now = (
         content.comment_count,
         content.comments_url,
+        content.comments_feed_url,
         incoming.source,
         incoming.external_id,
         0,
@@ -262,7 +265,10 @@ def _refreshed(incoming: IncomingPost, content: Content, stored: Post) -> Refres
     if then == now:
         return Leave(stored=stored)
     return Refresh(
-        stored=stored, comment_count=content.comment_count, comments_url=content.comments_url
+        stored=stored,
+        comment_count=content.comment_count,
+        comments_url=content.comments_url,
+        comments_feed_url=content.comments_feed_url,
     )
 
 

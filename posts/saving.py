@@ -9,7 +9,14 @@ from posts.labels import first_free_slug, save_labels
 from posts.matching import id_taken
 from posts.model import Change, ChangeKind, IncomingPost, Post, Status
 from posts.reconcile import Insert, Refresh, Revise
-from posts.rows import POST_COLUMNS, Values, content_json, content_values, post_from_row
+from posts.rows import (
+    POST_COLUMNS,
+    Values,
+    comment_places,
+    content_json,
+    content_values,
+    post_from_row,
+)
 from posts.tables import posts, revisions
 from posts.text import ascii_slug
 from posts.upsert import insert_into
@@ -102,7 +109,7 @@ def refresh_post(conn: sa.Connection, incoming: IncomingPost, decision: Refresh)
         .where(posts.c.id == decision.stored.id)
         .values(
             comment_count=decision.comment_count,
-            comments_url=decision.comments_url,
+            comments_url=comment_places(decision.comments_url, decision.comments_feed_url),
             source=incoming.source,
             external_id=incoming.external_id,
             missing_polls=0,

@@ -165,7 +165,7 @@ def _post(
     published = _date(entry, zone, "published", "created") or _date(entry, zone, "updated")
     title = _plain(entry.get("title_detail"))
     raw_summary = _markup(entry.get("summary_detail"))
-    comment_count, comments_url = _comments(entry)
+    comment_count, comments_url, comments_feed_url = _comments(entry)
     return IncomingPost(
         source=source,
         external_id=guid or link or _made_id(title, entry),
@@ -184,6 +184,7 @@ def _post(
         enclosures=_enclosures(entry),
         comment_count=comment_count,
         comments_url=_http(comments_url, url),
+        comments_feed_url=_http(comments_feed_url, url),
     )
 
 
@@ -291,19 +292,22 @@ def _enclosures(entry: Entry) -> tuple[Enclosure, ...]:
     return tuple(found)
 
 
-def _comments(entry: Entry) -> tuple[int | None, str | None]:
-    """How many comments an entry says it has (slash:comments, thr:total, thr:count) and where they are read."""
+def _comments(entry: Entry) -> tuple[int | None, str | None, str | None]:
+    """How many comments an entry says it has (slash:comments, thr:total, thr:count), where people read them, and where
+    programs do (wfw:commentRss; a link to replies that is no page, RFC 4685 4)."""
     counts = [entry.get("slash_comments"), entry.get("thr_total")]
-    page = entry.get("comments")
+    page, feed = entry.get("comments"), entry.get("wfw_commentrss")
     for link in entry.get("links") or ():
         if link.get("rel") == "replies":
             counts.append(link.get("thr:count") or link.get("count"))
             if str(link.get("type") or "text/html").startswith("text/html"):
                 page = page or link.get("href")
+            else:
+                feed = feed or link.get("href")
     number = next(
         (str(count).strip() for count in counts if str(count or "").strip().isdigit()), None
     )
-    return (int(number) if number and len(number) < 9 else None), page
+    return (int(number) if number and len(number) < 9 else None), page, feed
 
 
 def _looks_cut(entry: Entry) -> bool:

@@ -22,6 +22,7 @@ NS = {
     "dc": "http://purl.org/dc/elements/1.1/",
     "slash": "http://purl.org/rss/1.0/modules/slash/",
     "thr": "http://purl.org/syndication/thread/1.0",
+    "wfw": "http://wellformedweb.org/CommentAPI/",
 }
 SOUND = Enclosure(url="https://b.example/a.mp3", type="audio/mpeg", length_bytes=9, title="Talk")
 PAPER = Enclosure(url="https://b.example/b.pdf", type="application/pdf")
@@ -126,6 +127,21 @@ def test_rfc4685_4_comments_are_counted_where_their_address_is_known() -> None:
     assert entry.findtext("thr:total", namespaces=NS) == "3"
     assert item.findtext("slash:comments", namespaces=NS) == "3"
     assert item.findtext("comments") == "https://b.example/x#c"
+
+
+def test_the_feed_of_comments_is_named_in_every_format() -> None:
+    values = {"comment_count": 3, "comments_feed_url": "https://b.example/x/feed/"}
+    entry, item = atom_entry(**values), rss_item(**values)
+    replies = entry.find("a:link[@rel='replies']", NS)
+    assert (replies.get("href"), replies.get("type")) == (
+        "https://b.example/x/feed/",
+        "application/xml",
+    )
+    assert replies.get(f"{{{NS['thr']}}}count") == "3"
+    assert item.findtext("wfw:commentRss", namespaces=NS) == "https://b.example/x/feed/"
+    assert item.find("comments") is None
+    read = json.loads(document([a_post(**values)], "json"))["items"][0]
+    assert read["_comments"] == {"feed_url": "https://b.example/x/feed/", "count": 3}
 
 
 def test_rendering_does_not_touch_the_locale_of_the_process(

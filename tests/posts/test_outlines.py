@@ -19,7 +19,14 @@ from tests.feeds.arrange import NOON, save
 
 
 def test_an_outline_is_the_post_without_its_texts(engine: sa.Engine) -> None:
-    save(engine, 1, tags=("Air",), comment_count=2, comments_url="https://b.example/#c")
+    save(
+        engine,
+        1,
+        tags=("Air",),
+        comment_count=2,
+        comments_url="https://b.example/#c",
+        comments_feed_url="https://b.example/f",
+    )
     with reading(engine) as conn:
         (post,) = store.list_posts(conn)
         assert list_outlines(conn, [post.id, 99]) == {post.id: outline_of(post)}

@@ -132,6 +132,7 @@ def test_a_changed_post_is_a_revision_and_moves_updated_only_with_its_text(
     [
         pytest.param(content(comment_count=3), id="comment count"),
         pytest.param(content(comments_url="https://frontera.example/1#c"), id="comments' address"),
+        pytest.param(content(comments_feed_url="https://frontera.example/1/feed"), id="their feed"),
     ],
 )
 def test_comments_are_refreshed_without_a_revision(said: Content) -> None:

@@ -61,6 +61,7 @@ def test_a_post_comes_back_as_it_went_in(engine: sa.Engine) -> None:
         enclosures=(Enclosure(url="https://a.example/1.mp3", type="audio/mpeg", length_bytes=7),),
         comment_count=2,
         comments_url="https://frontera.example/juarez#comments",
+        comments_feed_url="https://frontera.example/juarez/feed",
         lead=True,
         translation_key="juarez",
     )
@@ -98,6 +99,21 @@ def test_a_revision_keeps_the_old_text_and_writes_a_line(engine: sa.Engine) -> N
         assert store.get_revision(conn, post.id, 2).title == "New"
         with pytest.raises(NotFound, match="no revision 3"):
             store.get_revision(conn, post.id, 3)
+
+
+@pytest.mark.parametrize("page", [None, "https://frontera.example/a#c"])
+@pytest.mark.parametrize("feed", [None, "https://frontera.example/a/feed"])
+def test_both_places_of_comments_are_kept_and_refreshed(
+    engine: sa.Engine, page: str | None, feed: str | None
+) -> None:
+    save(
+        engine,
+        incoming(),
+        content(comments_url="https://x.example/", comments_feed_url="https://x.example/f"),
+    )
+    save(engine, incoming(), content(comments_url=page, comments_feed_url=feed))
+    kept = only_post(engine).content
+    assert (kept.comments_url, kept.comments_feed_url) == (page, feed)
 
 
 def test_a_comment_count_is_refreshed_without_a_line(engine: sa.Engine) -> None:

@@ -179,6 +179,26 @@ def test_feedburners_links_lead_to_the_blog():
     assert the_post(document).link == "https://blog.example/a"
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        pytest.param(
+            '<wfw:commentRss xmlns:wfw="http://wellformedweb.org/CommentAPI/">/a/feed/</wfw:commentRss>',
+            id="wfw",
+        ),
+        pytest.param(
+            '<a:link xmlns:a="http://www.w3.org/2005/Atom" rel="replies" href="/a/feed/"'
+            ' type="application/atom+xml"/>',
+            id="rel replies",
+        ),
+    ],
+)
+def test_the_feed_of_comments_is_told_from_their_page(written):
+    post = the_post(rss(item(f"<title>a</title><comments>/a#c</comments>{written}")))
+    assert post.comments_feed_url == "https://blog.example/a/feed/"
+    assert post.comments_url == "https://blog.example/a#c"
+
+
 def test_counts_of_comments_are_read():
     document = rss(
         item("<title>a</title><slash:comments>7</slash:comments><comments>/a#c</comments>")
