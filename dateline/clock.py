@@ -38,18 +38,22 @@ def list_jobs(press: Press, audience: Audience | None = None) -> tuple[Job, ...]
 
     `audience` is what this process's web server counts in.
     """
-    counted = audience or Audience()
     return (
         Job(name="poll", every=timedelta(seconds=10), action=lambda: poll_due(press)),
         Job(name="build", every=timedelta(seconds=10), action=build_on_change(press)),
         Job(name="ping", every=timedelta(seconds=2), action=ping_on_change(press)),
         Job(name="tick", every=timedelta(seconds=5), action=ticking(press)),
         Job(name="clean up", every=timedelta(hours=1), action=lambda: clean_up(press)),
-        Job(
-            name="audience",
-            every=timedelta(minutes=1),
-            action=lambda: flush_audience(press, counted),
-        ),
+        flush_job(press, audience or Audience()),
+    )
+
+
+def flush_job(press: Press, audience: Audience) -> Job:
+    """Writes down what the web server counted."""
+    return Job(
+        name="audience",
+        every=timedelta(minutes=1),
+        action=lambda: flush_audience(press, audience),
     )
 
 

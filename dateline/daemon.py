@@ -12,13 +12,14 @@ from types import FrameType
 import structlog
 import uvicorn
 
-from dateline.clock import build_clock, list_jobs, stop_clock
+from dateline.clock import build_clock, flush_job, guarded, list_jobs, stop_clock
 from dateline.config_rules import listen_address
 from dateline.deliver_lock import DeliverLock
 from dateline.press import Press
 from dateline.web.app import build_app
 from dateline.web.feed_protocol import feed_protocol
 from dateline.workers import DeliveryProgram, delivery_command
+from feeds.audience import Audience
 from posts.errors import Refused
 
 _WEB_GRACE_S = 2
@@ -45,9 +46,10 @@ def run_daemon(
     """
     with open_listener(press.config.web.listen, port) as listener:
         await_lock(press, wait_s=press.patience.lock_wait_s)
-        server = _build_server(press, mailbox)
+        audience = Audience()
+        server = _build_server(press, mailbox, audience)
         with _stopping_on_signals(server):
-            ended = _run_all(press, config_path, server, listener, on_start)
+            ended = _run_all(press, config_path, server, listener, on_start, audience)
     log.info("daemon stopped")
     if not ended:
         sys.stdout.flush()
@@ -62,10 +64,11 @@ def _run_all(
     server: uvicorn.Server,
     listener: socket.socket,
     on_start: Callable[[str], None],
+    audience: Audience,
 ) -> bool:
     """Starts the rest, serves until a signal, stops the rest; False where a job did not end in time."""
     host, port = listener.getsockname()[:2]
-    clock = build_clock(list_jobs(press))
+    clock = build_clock(list_jobs(press, audience))
     delivery = DeliveryProgram(delivery_command(config_path))
     delivery.start()
     clock.start()
@@ -78,6 +81,7 @@ def _run_all(
         log.info("daemon stops")
         code = delivery.stop(grace_s=press.config.mail.stop_grace.total_seconds() + _FLUSH_S)
         log.info("delivery program stopped", code=code)
+        guarded(flush_job(press, audience))()  # nobody is served any more
         ended = stop_clock(clock, grace_s=_JOB_GRACE_S)
     return ended
 
@@ -114,9 +118,14 @@ def await_lock(press: Press, *, wait_s: float) -> None:
     lock.release()  # the delivery program takes it at once
 
 
-def _build_server(press: Press, mailbox: Path | None) -> uvicorn.Server:
+def _build_server(press: Press, mailbox: Path | None, audience: Audience) -> uvicorn.Server:
     server: uvicorn.Server
-    app = build_app(press, mailbox=mailbox, is_stopping=lambda: server.should_exit)
+    app = build_app(
+        press,
+        mailbox=mailbox,
+        is_stopping=lambda: server.should_exit,
+        on_answer=audience.note,
+    )
     settings = uvicorn.Config(
         app,
         loop="uvloop",

@@ -16,7 +16,7 @@ from dateline.redirects import Redirects
 from dateline.web import feed_pages, issues, mailbox_pages, pages, subscribe
 from dateline.web.errors import error_page
 from dateline.web.feed_documents import FeedDocuments
-from dateline.web.feed_files import FeedFiles
+from dateline.web.feed_files import FeedFiles, OnAnswer
 from dateline.web.paper import Paper, build_paper
 from dateline.web.progress import progress_routes
 from dateline.web.security import PICTURE_POLICY, SecurityHeaders
@@ -31,9 +31,10 @@ def build_app(
     *,
     mailbox: Path | None = None,
     is_stopping: Callable[[], bool] = lambda: False,
+    on_answer: OnAnswer | None = None,
 ) -> FeedFiles:
     """The ASGI application of a press: built feeds first, then pages. `mailbox` shows a maildir (demo only);
-    `is_stopping` says when answers without an end are to end."""
+    `is_stopping` says when answers without an end are to end; `on_answer` is told of each answer for a feed."""
     paper = build_paper(press, mailbox=mailbox)
     on_error = error_page(paper)
     site = Starlette(
@@ -50,7 +51,7 @@ def build_app(
     )
     taken = frozenset(newsletter.slug for newsletter in config.newsletters)
     redirects = Redirects(config.redirects, web_url=config.web.url, taken=taken)
-    return FeedFiles(SecurityHeaders(site), documents, redirects)
+    return FeedFiles(SecurityHeaders(site), documents, redirects, on_answer)
 
 
 def _routes(paper: Paper) -> list[BaseRoute]:
