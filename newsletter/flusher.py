@@ -1,6 +1,7 @@
 """One turn at the ledger: flush, lease, give back, all in one transaction, in a thread beside the sending.
 
-It takes a request and gives an answer; between the two the loop that sends goes on with what was named before.
+It takes a request and gives an answer; between the two the loop that sends goes on with what was named before. What
+follows the commit (`follow`) is done in another thread, so that the next turn need not wait for it.
 """
 
 import time
@@ -15,10 +16,12 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from newsletter import leases, paces
 from newsletter import notices as notice_store
+from newsletter.counterfoil import Entry
 from newsletter.gates import ALL, PROVIDER, Plan, Room
 from newsletter.leases import Waiting
 from newsletter.ledger import Batch, Delivery, Flushed, InDoubt, Standing, Work, flush
 from newsletter.notices import Notice
+from newsletter.noting import batch_entries, suppressed_entries
 from newsletter.progress import SenderReport
 from newsletter.retry import Verdict
 from newsletter.sealed import Messages
@@ -76,20 +79,36 @@ class Answer:
     notices: list[Notice] = field(default_factory=list)
     notices_kept: frozenset[int] = frozenset()
     leased: Batch | None = None
-    deliveries: list[Delivery] = field(default_factory=list)
+    """Nothing of it may be named before `Flusher.follow` has said whom it is for."""
+    noted: Sequence[Entry] = ()
+    """What is to be noted of it once it is committed."""
     done_issues: list[int] = field(default_factory=list)
     waiting: Waiting | None = None
     rooms: dict[str, Room] = field(default_factory=dict)
     lease_until: float = 0.0
     held_s: float = 0.0
     failed: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Followed:
+    """What followed a turn. `deliveries`: those of the batch that it leased who may be offered now. `broken`: nothing of
+    that batch may go out, its lease lapses; `failed`: the database failed, the batch is to be given back."""
+
+    leased: Batch | None = None
+    deliveries: Sequence[Delivery] = ()
     broken: str | None = None
+    failed: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)
 class Flusher:
     """Who turns requests into answers for one owner. `reseal` seals an issue anew of which a post was withdrawn.
-    `report` gives what the process says of itself, when it is time to write that down."""
+    `report` gives what the process says of itself, when it is time to write that down.
+
+    `note_before` is called when only the commit is left, `note_after` when it is done and before anything of a leased
+    batch goes out (DESIGN.md 8.12); either may raise OSError or StoreError.
+    """
 
     engine: sa.Engine
     keys: Keys
@@ -101,6 +120,8 @@ class Flusher:
     only: int | None = None
     reseal: Callable[[int], None] | None = None
     report: Callable[[], SenderReport | None] | None = None
+    note_before: Callable[[sa.Connection, Sequence[Entry]], None] = lambda conn, entries: None
+    note_after: Callable[[Sequence[Entry]], None] = lambda entries: None
     _evened: float = float("-inf")
     _watch: Watch | None = None
     _quiet: Answer | None = None
@@ -124,13 +145,32 @@ class Flusher:
             with writing(self.engine) as conn:
                 began = time.monotonic()
                 self._write(conn, request, answer)
+                self._note_before(conn, request)
             answer.held_s = time.monotonic() - began
             answer.notices = [self.messages.signed(notice) for notice in answer.notices]
-            if answer.leased is not None:
-                self._load(answer.leased, answer)
         except _DATABASE_TROUBLE as error:
-            return Answer(failed=f"the database failed: {type(error).__name__}: {_short(error)}")
+            return Answer(failed=_told(error))
         return answer
+
+    def follow(self, answer: Answer) -> Followed:
+        """What follows a turn's commit: notes it, then reads whom the leased batch is for.
+
+        For a thread of its own, in the order of the turns. A lease that cannot be noted is let go of: nothing of it goes
+        out, and it lapses.
+        """
+        batch = answer.leased
+        try:
+            self.note_after(answer.noted)
+        except (OSError, StoreError) as error:
+            return Followed(leased=batch, broken=f"the counterfoil cannot be written: {error}")
+        if batch is None:
+            return Followed()
+        try:
+            return Followed(leased=batch, deliveries=self._load(batch))
+        except StoreError as error:
+            return Followed(leased=batch, broken=f"issue {batch.issue}: {error}")
+        except _DATABASE_TROUBLE as error:
+            return Followed(leased=batch, failed=_told(error))
 
     def look(self) -> Answer:
         """What there is to do, without a word written unless an issue's books are even.
@@ -152,7 +192,7 @@ class Flusher:
                     answer.done_issues = leases.finish_issues(conn, self.clock())
         except _DATABASE_TROUBLE as error:
             self._quiet = None
-            return Answer(failed=f"the database failed: {type(error).__name__}: {_short(error)}")
+            return Answer(failed=_told(error))
         is_busy = waiting.open or waiting.due or waiting.lapsed or waiting.even
         self._quiet = None if is_busy else answer
         return answer
@@ -244,18 +284,20 @@ class Flusher:
                 fresh=request.fresh_only,
                 instant=request.instant_only,
             )
+        answer.noted = batch_entries(request.works, answer.settled, answer.leased)
 
-    def _load(self, batch: Batch, answer: Answer) -> None:
+    def _note_before(self, conn: sa.Connection, request: Request) -> None:
+        notices = [(result.notice, result.verdict) for result in request.notice_results]
+        try:
+            self.note_before(conn, suppressed_entries(request.works, notices, self.keys))
+        except StoreError as error:
+            raise OSError(str(error)) from error  # a turn that failed: all of it is tried again
+
+    def _load(self, batch: Batch) -> list[Delivery]:
         with reading(self.engine) as conn:
-            answer.deliveries = leases.list_deliveries(
-                conn, batch, self.keys, self.clock(), self.in_doubt
-            )
-            editions = {delivery.edition for delivery in answer.deliveries}
-            try:
-                self.messages.load(conn, batch.issue, editions)
-            except StoreError as error:
-                answer.deliveries = []
-                answer.broken = f"issue {batch.issue}: {error}"
+            deliveries = leases.list_deliveries(conn, batch, self.keys, self.clock(), self.in_doubt)
+            self.messages.load(conn, batch.issue, {delivery.edition for delivery in deliveries})
+        return deliveries
 
 
 def fitted(request: Request, plan: Plan, rooms: Mapping[str, Room]) -> Request:
@@ -294,6 +336,6 @@ def _is_whole(key: str) -> bool:
     return not key.startswith(PROVIDER)
 
 
-def _short(error: Exception) -> str:
+def _told(error: Exception) -> str:
     cause = getattr(error, "orig", None) or error
-    return str(cause).splitlines()[0][:200]
+    return f"the database failed: {type(error).__name__}: {str(cause).splitlines()[0][:200]}"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
 
-from newsletter.flusher import Answer, NoticeResult, Request
+from newsletter.flusher import Answer, Followed, NoticeResult, Request
 from newsletter.gates import Gates, Naming
 from newsletter.ledger import Batch, Delivery, Flushed, Result, Standing, Work
 from newsletter.notices import Notice
@@ -35,6 +35,8 @@ class Held:
     pending: deque[Delivery]
     named: dict[int, Delivery] = field(default_factory=dict)
     results: list[Result] = field(default_factory=list)
+    is_loading: bool = False
+    """It is not known yet whom it is for."""
     is_over: bool = False
     is_lost: bool = False
     not_before: datetime | None = None
@@ -118,9 +120,16 @@ class OnHand:
         return not (self.held or self.notices or self.notice_results)
 
     @property
+    def is_loading(self) -> bool:
+        """True while it is not known of a leased batch whom it is for."""
+        return any(held.is_loading for held in self.held.values())
+
+    @property
     def can_settle(self) -> bool:
         """True when a batch is done with and can be given back."""
-        return any(not (held.pending or held.named) for held in self.held.values())
+        return any(
+            not (held.pending or held.named or held.is_loading) for held in self.held.values()
+        )
 
     def request(
         self,
@@ -152,6 +161,7 @@ class OnHand:
             work.batch.id
             for work in works
             if not (work.keep or work.wanted or self.held[work.batch.id].pending)
+            and not self.held[work.batch.id].is_loading
         ]
         notice_results, self.notice_results = self.notice_results, []
         self.unwritten = 0
@@ -252,19 +262,26 @@ class OnHand:
                 yield from (why for why in flushed.excluded.values() if why != "settled")
             if not held.is_lost:
                 held.until = answer.lease_until
-            given_back = held.batch.id in answer.settled
-            if given_back or (held.is_lost and not held.named and not held.results):
+            is_empty = not (held.named or held.results or held.is_loading)
+            if held.batch.id in answer.settled or (held.is_lost and is_empty):
                 del self.held[held.batch.id]
         self._apply_notices(request, answer)
         if answer.leased is not None:
             self.last_issue = answer.leased.issue
-            if answer.broken is None:
-                self.held[answer.leased.id] = Held(
-                    answer.leased,
-                    answer.lease_until,
-                    deque(answer.deliveries),
-                    picked_at=time.monotonic(),
-                )
+            self.held[answer.leased.id] = Held(
+                answer.leased, answer.lease_until, deque(), is_loading=True
+            )
+
+    def follow(self, followed: Followed) -> None:
+        """Takes in whom a leased batch is for; lets go of one of which nothing may go out, so that its lease lapses."""
+        if followed.leased is None:
+            return
+        held = self.held[followed.leased.id]
+        held.is_loading, held.picked_at = False, time.monotonic()
+        if followed.broken is not None:
+            del self.held[followed.leased.id]
+        elif not held.is_over:
+            held.pending.extend(followed.deliveries)
 
     def _apply_notices(self, request: Request, answer: Answer) -> None:
         for number in request.notices_kept:

@@ -84,8 +84,9 @@ class Messages:
 
     def forget(self, issue: int) -> None:
         """Lets go of an issue's editions."""
-        for key in [key for key in self._held if key[0] == issue]:
-            self._held.pop(key, None)
+        for key in list(self._held):  # a copy: another thread may load meanwhile
+            if key[0] == issue:
+                self._held.pop(key, None)
 
     def build(self, delivery: Delivery) -> tuple[bytes, bool]:
         """The message of one delivery, and whether it is known that no line of it begins with a dot; raises

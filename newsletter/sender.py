@@ -1,7 +1,7 @@
 """The sender: keeps a transport supplied with what the ledger has named, and the ledger with what came of it.
 
-One event loop sends; one thread turns at the ledger beside it (flusher.py), so that the wire never waits for the disk
-and no byte goes out that a commit has not named. Named and without a written result are never more than
+One event loop sends; one thread turns at the ledger beside it (flusher.py), another does what follows a turn, so that
+the wire never waits for the disk, and no byte goes out that a commit has not named. Named and without a written result are never more than
 2 x connections + flush_every (DESIGN.md 8.6).
 """
 
@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 
-from newsletter.flusher import Answer, Flusher, Request
+from newsletter.flusher import Answer, Flusher, Followed, Request
 from newsletter.gates import Gates, Naming
 from newsletter.headers import HeaderError
 from newsletter.ledger import Delivery
@@ -27,6 +28,10 @@ from newsletter.transport.base import Kind, Outcome, Parcel, Transport
 
 ISSUES_AT_ONCE = 4
 """So many batches are held, of different issues where there are some: a small issue never waits for a big one."""
+
+_LEASE_AHEAD = 250
+"""A batch is leased so many deliveries before they are needed: noting and reading it takes longer than sending what may
+be named at once."""
 
 _MAKERS = 2
 """Threads that make messages where that is slow (signatures): two keep two cores busy, more only crowd."""
@@ -64,6 +69,7 @@ class Sender:
         self._hand = OnHand(self._gates)
         self._maker = Maker(flusher.messages, self._hand, sender=sender, most=2 * pace.bound)
         self._changed = asyncio.Event()
+        self._following: deque[asyncio.Future[Followed]] = deque()
         self._result_at = self._turn_at = self._retry_at = now
         self._look_at = self._lease_at = self._pick_at = self._parked_until = float("-inf")
         self._failures = 0
@@ -160,11 +166,13 @@ class Sender:
         self._transport.start(self)
         with (
             ThreadPoolExecutor(1, thread_name_prefix="ledger") as thread,
+            ThreadPoolExecutor(1, thread_name_prefix="following") as self._follower,
             ThreadPoolExecutor(_MAKERS, thread_name_prefix="maker") as makers,
         ):
             loop = asyncio.get_running_loop()
             self._maker.begin(makers, lambda: loop.call_soon_threadsafe(self._transport.wake))
             while not stop():
+                self._take_followed()
                 self._weather()  # first, so that a run that ends for trouble can say which
                 if enough(self._state()):
                     break
@@ -213,8 +221,6 @@ class Sender:
             self._gates.told(answer.rooms, time.monotonic(), self._clock())
         for _reason in hand.apply(request, answer):
             self.counts.excluded += 1
-        if answer.leased is not None:
-            self._pick_at = float("-inf")
         if any(room.granted < room.ask.wanted for room in answer.rooms.values()):
             # others who send have taken the room: it comes back with time, not with asking
             self._pick_at = time.monotonic() + _STEP_S
@@ -222,6 +228,8 @@ class Sender:
             self._may_lease = False
         if request.notice_room and len(answer.notices) < request.notice_room:
             self._due = False
+        if answer.noted:
+            self._follow(answer)
         self._told_of(answer)
         self._maker.order()
         if hand.reserve:
@@ -229,6 +237,25 @@ class Sender:
         if self._flusher.engine.dialect.name == "sqlite" and not last:
             # waiting writers poll there: the lock is left free as long as it was held (DESIGN.md 9)
             await asyncio.sleep(min(answer.held_s, 1.0))
+
+    def _follow(self, answer: Answer) -> None:
+        """Has done what follows a turn, beside the next ones."""
+        loop = asyncio.get_running_loop()
+        future = loop.run_in_executor(self._follower, self._flusher.follow, answer)
+        future.add_done_callback(lambda _: self._changed.set())
+        self._following.append(future)
+
+    def _take_followed(self) -> None:
+        """Takes in the batches of which it is known by now whom they are for."""
+        while self._following and self._following[0].done():
+            followed = self._following.popleft().result()
+            self._hand.follow(followed)
+            self._pick_at = float("-inf")
+            if followed.broken is not None:
+                self._log.error("issue could not be sent", why=followed.broken)
+            if followed.failed is not None:
+                self._failed(followed.failed)
+            self._maker.order()
 
     def _naming(self) -> Naming | None:
         """Who may be named in the next turn; None: everybody."""
@@ -275,8 +302,11 @@ class Sender:
         self._stopping = True
         await self._transport.close(grace_s)
         self._hand.withdraw_reserve()
-        self._hand.forget_pending(self._hand.held.values())
         for _ in range(20):
+            if self._following:
+                await asyncio.wait(self._following)
+            self._take_followed()
+            self._hand.forget_pending(self._hand.held.values())
             if self._hand.is_empty:
                 return
             await self._turn(thread, last=True)
@@ -313,11 +343,13 @@ class Sender:
 
     @property
     def _is_low(self) -> bool:
-        return self._is_short or self._hand.pending < self._target
+        return self._is_short or self._hand.pending < self._target + _LEASE_AHEAD
 
     def _leases_more(self, *, low: bool) -> bool:
         """One batch is leased after the other while few are pending; else it is looked every second whether another
         issue came, and, when all places are taken, whether an instant one did: that goes before all."""
+        if self._hand.is_loading:
+            return False
         if len(self._hand.held) >= ISSUES_AT_ONCE:
             low = False
         return low or time.monotonic() - self._lease_at >= _POLL_S
@@ -462,8 +494,6 @@ class Sender:
         self._failures = 0
 
     def _told_of(self, answer: Answer) -> None:
-        if answer.broken is not None:
-            self._log.error("issue could not be sent", why=answer.broken)
         for issue in answer.done_issues:
             self._flusher.messages.forget(issue)
             self._log.info("issue was done", issue=issue)

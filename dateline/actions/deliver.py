@@ -20,7 +20,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from dateline.actions.follow import DeliverResult, Progress, follow
 from dateline.actions.gates import relay_settings
 from dateline.actions.holding import note, note_after, refuse_held, watching
-from dateline.actions.noting import NotingFlusher
 from dateline.actions.relay import build_transport, refuse_dead_links, refuse_open_talk
 from dateline.actions.release import reseal
 from dateline.actions.reporting import build_report
@@ -88,14 +87,14 @@ def deliver(
         if not lock.acquire("dateline deliver"):
             return follow(press, issue, until_done, stop, progress, lock.holder())
         with reading(press.engine) as conn:
-            total = count_open(conn, issue)
+            total = count_open(conn, issue, in_doubt=press.config.mail.in_doubt)
         gone = _Enough(
             total, until_done=until_done, progress=progress, look=lambda: _look(press, issue)
         )
         counts = _send(press, issue, stop, gone, lambda: _grace_s(press))
         refuse_held(press)
         with reading(press.engine) as conn:
-            waiting = count_open(conn, issue)
+            waiting = count_open(conn, issue, in_doubt=press.config.mail.in_doubt)
         return DeliverResult(
             sent=counts.sent,
             deferred=counts.deferred,
@@ -248,7 +247,7 @@ def _send(
         press.engine.url.render_as_string(hide_password=False), power_safe=mail.power_safe
     )
     try:
-        flusher = NotingFlusher(
+        flusher = Flusher(
             engine=engine,
             keys=press.keys,
             messages=Messages(
