@@ -33,6 +33,7 @@ def config_text(beginning: Beginning) -> str:
             _sources(beginning),
             _FEEDS,
             _WEBSUB,
+            _REDIRECTS,
             _newsletters(beginning),
             _mail(beginning),
         ]
@@ -67,6 +68,9 @@ timezone = {quoted(beginning.timezone)}
 # postal_address = "12 Main Street, Springfield"
 # tips = "https://example.org/tips"
 # policy = "https://example.org/comments"
+# rights = "© The Border Reporter, CC BY 4.0"
+# icon = "https://example.org/icon.png"
+# logo = "https://example.org/logo.png"
 # A post older than this when it comes in is history: in feeds and pages, in nobody's mail.
 # max_age = "14d"
 # accent = "#9c2a1f"
@@ -134,6 +138,14 @@ _WEBSUB = """\
 # hubs = []
 # May a hub be at a private address (your own, in the same network)?
 # allow_private = false
+"""
+
+_REDIRECTS = """\
+# Old addresses that feed readers still ask, and what took their place, for good. The feeds of Blogger, WordPress,
+# Ghost, Hugo and Jekyll lead to ours without being named here.
+# [[redirects]]
+# from = "/news.php?format=rss"
+# to = "/feeds/all.rss"
 """
 
 

@@ -77,6 +77,11 @@ def link_header(url: str, hubs: Sequence[str]) -> str:
     )
 
 
+def vary(*, is_styled: bool) -> str:
+    """What an answer depends on; `is_styled` for one of STYLED_TYPES."""
+    return "Accept-Encoding, Sec-Fetch-Dest" if is_styled else "Accept-Encoding"
+
+
 def cache_control(path: str) -> str:
     """How long a copy holds; behind that a cache may show it while it asks (RFC 5861).
 

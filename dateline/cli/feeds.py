@@ -40,3 +40,18 @@ def list_command(config_path: Path, *, as_json: bool) -> None:
         ("feed", "title", "posts", "address"),
         ((one.feed.slug, one.feed.title, one.posts, one.url) for one in listed),
     )
+
+
+@feeds.command(name="nginx")
+@config_option
+@click.option(
+    "--proxy", "is_proxy", is_flag=True, help="Hand what is no file to the running daemon."
+)
+def nginx_command(config_path: Path, *, is_proxy: bool) -> None:
+    """Print a file for nginx that serves `public/` as `dateline run` does.
+
+    Write it to /etc/nginx/conf.d/, and again after a change of addresses, hubs, redirects or feeds.
+    """
+    from dateline.actions.nginx import nginx_file
+
+    click.echo(nginx_file(opened(config_path), is_proxy=is_proxy), nl=False)

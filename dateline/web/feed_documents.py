@@ -27,6 +27,7 @@ from feeds.serving import (
     is_subscribed,
     link_header,
     served_type,
+    vary,
 )
 
 MAX_CACHED_BYTES = 32 * 1024 * 1024
@@ -157,8 +158,7 @@ class FeedDocuments:
         shown: dict[str, Reply] = {}
         unchanged: dict[str, Reply] = {}
         for coding, body in bodies.items():
-            vary = "Accept-Encoding, Sec-Fetch-Dest" if is_styled else "Accept-Encoding"
-            of_both = wire(("ETag", entity_tag(hash_, coding)), ("Vary", vary))
+            of_both = wire(("ETag", entity_tag(hash_, coding)), ("Vary", vary(is_styled=is_styled)))
             of_both += shared
             sent = [("Content-Length", str(len(body)))]
             if coding != IDENTITY:

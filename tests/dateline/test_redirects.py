@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from dateline.config import ConfigError, load_config
 from dateline.old_feeds import find_old_feed
 from dateline.redirects import Gone, Moved, Redirects, RedirectSettings, redirect_findings, resolved
 from tests.dateline.feed_server import WEB, FeedServer
@@ -275,3 +276,39 @@ def feed_server(tmp_path: Path) -> FeedServer:
     server.write("feeds/all.rss", b"<rss/>")
     server.write("feeds/tag-juarez.rss", b"<rss/>")
     return server
+
+
+def test_every_fault_of_the_redirects_is_told_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(
+        """\
+[site]
+title = "The Daily"
+url = "https://example.org"
+[mail]
+from = "news@example.org"
+[[redirects]]
+from = "/old.xml"
+to = "/older.xml"
+[[redirects]]
+from = "/older.xml"
+to = "/old.xml"
+[[redirects]]
+from = "/u/x"
+to = "/feeds/all.atom"
+[[redirects]]
+from = "/feed.php"
+to = "javascript:alert(1)"
+"""
+    )
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, {})
+    told = str(caught.value).replace(f"{tmp_path}/", "").splitlines()
+    assert [line.split(" ", 1)[0] for line in told] == [
+        "config.toml:11:",
+        "config.toml:13:",
+        "config.toml:17:",
+    ]
+    assert "redirects.to leads back to itself: /old.xml -> /older.xml -> /old.xml." in told[0]
+    assert "is an address that mails and forms lead to: /u" in told[1]
+    assert "is neither a path on this server" in told[2]

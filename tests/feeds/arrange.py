@@ -3,7 +3,7 @@
 import os
 import shutil
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import sqlalchemy as sa
@@ -86,9 +86,13 @@ def save(
 def program(name: str, package: str) -> str:
     """The path of a program; without it the test is skipped with the line that installs it, or fails under CI."""
     found = shutil.which(name)
-    if found:
-        return found
-    reason = f"needs {name}: apt-get install {package}"
+    if found is None:
+        missing(f"needs {name}: apt-get install {package}")
+    return found
+
+
+def missing(reason: str) -> NoReturn:
+    """Skips a test for something that this machine lacks; under CI that is a failure."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
