@@ -6,10 +6,13 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from newsletter.ledger import UNSETTLED
+from newsletter.ledger import HELD, UNSETTLED, InDoubt
 from newsletter.resealing import repoint_deliveries
 from newsletter.tables import batches, deliveries, doubts, issues, subscribers
 from posts.errors import NotFound
+
+TAKEN_AS_SENT = "resolved by hand"
+"""Reason of a delivery that was in doubt and that a person took as sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,12 +226,20 @@ def list_open_books(
     return list_books(conn, {*found, *also})
 
 
-def count_open(conn: sa.Connection, issue_id: int | None = None) -> int:
-    """How many recipients of the issues that are being sent (or of one) have no final verdict."""
+def count_open(
+    conn: sa.Connection, issue_id: int | None = None, *, in_doubt: InDoubt = "resend"
+) -> int:
+    """How many recipients of the issues that are being sent (or of one) are still to be sent to, or sent to again.
+
+    A delivery in doubt that waits for a person is not counted.
+    """
+    doubt = deliveries.c.state.is_distinct_from("in doubt")
+    if in_doubt == "resend":
+        doubt |= deliveries.c.reason.is_distinct_from(HELD)
     query = (
         sa.select(sa.func.count())
         .select_from(deliveries.join(issues, issues.c.id == deliveries.c.issue))
-        .where(issues.c.status == "released", UNSETTLED)
+        .where(issues.c.status == "released", UNSETTLED, doubt)
     )
     if issue_id is not None:
         query = query.where(issues.c.id == issue_id)
@@ -345,7 +356,7 @@ def resolve_doubts(
         .where(doubts.c.number.in_(sa.select(deliveries.c.number).where(chosen)))
         .values(settled="resent by hand" if resend else "taken as sent by hand")
     )
-    state, reason = (None, None) if resend else ("sent", "resolved by hand")
+    state, reason = (None, None) if resend else ("sent", TAKEN_AS_SENT)
     settled = conn.execute(
         sa.update(deliveries)
         .where(chosen)

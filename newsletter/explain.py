@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from newsletter.books import TAKEN_AS_SENT
 from newsletter.compose import hidden, life, same_language
 from newsletter.due import next_time, parse_schedule
 from newsletter.facts import DeliveryFact, PostFacts, ReaderFacts
@@ -152,12 +153,13 @@ def _holds(issue: Issue, fact: DeliveryFact, reader: ReaderFacts, post: PostFact
 
 
 _STATES: dict[str | None, tuple[Reason, str]] = {
-    "sent": (Reason.SENT, "was sent: the relay accepted it"),
-    None: (Reason.COMING, "is queued for this reader"),
-    "deferred": (Reason.COMING, "was put off by the relay and will be tried again"),
-    "in doubt": (Reason.SENT, "may have been sent: the relay's answer was lost"),
-    "failed": (Reason.FAILED, "was refused for good"),
+    "sent": (Reason.SENT, "was sent: the relay accepted it{when}{reply}"),
+    None: (Reason.COMING, "is queued for this reader{reply}"),
+    "deferred": (Reason.COMING, "was put off by the relay{when}{reply}; it will be tried again"),
+    "in doubt": (Reason.SENT, "may have been sent: the relay's answer was lost{when}{reply}"),
+    "failed": (Reason.FAILED, "was refused for good{when}{reply}"),
 }
+_TAKEN_AS_SENT = "may have been sent: the answer was lost, and it was taken as sent by hand{when}"
 _EXCLUDED = {
     "paused": "the reader had paused",
     "suppressed": "the address is suppressed",
@@ -184,9 +186,12 @@ def _of_delivery(issue: Issue, fact: DeliveryFact, frame: Frame) -> Answer:
         return Answer(
             Reason.CANCELLED, f"{_name(issue)} was cancelled before it went out to this reader."
         )
-    reason, what = _STATES.get(fact.state, (Reason.EXCLUDED, f"is {fact.state}"))
+    reason, what = _STATES.get(fact.state, (Reason.EXCLUDED, f"is {fact.state}{{when}}{{reply}}"))
+    if fact.reason == TAKEN_AS_SENT:
+        what = _TAKEN_AS_SENT
     reply = " ".join(str(part) for part in (fact.code, fact.reply) if part)
-    return Answer(reason, f"{_name(issue)} {what}{when}{f' ({reply})' if reply else ''}.")
+    said = what.format(when=when, reply=f" ({reply})" if reply else "")
+    return Answer(reason, f"{_name(issue)} {said}.")
 
 
 def _only_totals(issue: Issue, what: str) -> Answer:

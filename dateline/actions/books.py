@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 
@@ -58,12 +58,13 @@ def report(press: Press, issue_id: int, *, limit: int | None = None) -> Report:
     with reading(press.engine) as conn:
         books = store.books(conn, issue_id)
         resealed = tuple(list_reseals(conn, issue_id))
-        if issues.get_issue(conn, issue_id).has_only_totals:
+        issue = issues.get_issue(conn, issue_id)
+        if issue.has_only_totals:
             return Report(issue=issue_id, books=books, sealed_anew=resealed, only_totals=True)
         return Report(
             issue=issue_id,
             books=books,
-            errors=group_errors(list_refusals(conn, issue_id)),
+            errors=group_errors(_in_books(list_refusals(conn, issue_id), issue.status)),
             in_doubt=tuple(store.list_in_doubt(conn, issue_id, limit=limit)),
             doubts=tuple(store.list_doubts(conn, issue_id, limit=limit)),
             doubts_total=store.count_doubts(conn, issue_id),
@@ -81,6 +82,13 @@ def list_all_doubts(press: Press, issue_id: int) -> Iterator[Doubt]:
         if len(page) < _PAGE:
             return
         last = page[-1].id
+
+
+def _in_books(refusals: Iterable[Refusal], status: IssueStatus) -> Iterator[Refusal]:
+    """Refusals with the state that the books give them: of a cancelled issue nobody is tried again."""
+    for one in refusals:
+        over = status is IssueStatus.CANCELLED and one.state == "deferred"
+        yield replace(one, state="excluded") if over else one
 
 
 def group_errors(refusals: Iterable[Refusal]) -> tuple[ErrorGroup, ...]:
@@ -132,6 +140,8 @@ _ADVICE = {
 
 
 def _advice(code: str, state: str) -> str:
+    if state == "excluded":
+        return "The issue was cancelled before these were tried again."
     enhanced = code.partition(" ")[2]
     known = _ADVICE.get(enhanced.rpartition(".")[0])
     if known is not None:

@@ -215,17 +215,17 @@ def _needs_of_hold(press: Press, hold: Hold | None) -> Iterator[str]:
 def _needs_of_issues(
     found: list[Issue], all_books: Mapping[int, Books], press: Press, *, is_delivering: bool
 ) -> Iterator[str]:
-    called = press.program
+    called, resends = press.program, press.config.mail.in_doubt == "resend"
     for issue in found:
         books = all_books[issue.id]
+        left = books.queued + books.leased + books.deferred + (books.in_doubt if resends else 0)
         if issue.status is IssueStatus.DRAFT:
             yield f"Issue {issue.id} ({issue.name}) is a draft: `{called} issues release {issue.id}`."
         elif issue.status is IssueStatus.PAUSED:
             yield f"Issue {issue.id} ({issue.name}) is paused: `{called} issues resume {issue.id}`."
-        elif books.is_open and not is_delivering:
-            left = books.queued + books.leased + books.deferred
+        elif left and not is_delivering:
             yield (
-                f"Nobody delivers issue {issue.id} ({issue.name}), {left} are left: "
+                f"Nobody delivers issue {issue.id} ({issue.name}), {left:,} {'is' if left == 1 else 'are'} left: "
                 f"`{called} run` or `{called} deliver`."
             )
         if books.in_doubt:

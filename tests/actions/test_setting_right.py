@@ -111,6 +111,10 @@ def test_of_a_cancelled_issue_nobody_else_is_sent_to_and_doubt_is_neither_repeat
     assert board.recipients == ["ana@example.net"]
     found = the_books(press, issue)
     assert (found.in_doubt, found.failed, found.excluded) == (1, 1, {"cancelled": 1})
+    assert {(one.code, one.state) for one in report(press, issue).errors} == {
+        ("552 5.2.2", "failed"),
+        ("451", "excluded"),
+    }
     for refused in (
         lambda: retry_failed(press, issue),
         lambda: resolve(press, issue, resend=True),
@@ -132,7 +136,9 @@ def test_doubts_are_settled_for_the_addresses_named_and_for_nobody_else(
     code, output = said(press, "resolve", str(issue), "eva@example.net", "--resend")
     assert (code, "1 delivery in doubt is offered again." in output) == (0, True)
     assert [line.address for line in report(press, issue).in_doubt] == ["ida@example.net"]
-    deliver(press)
+    assert deliver(press).waiting == 0  # who is held waits for a person, not for a sender
+    need = status(press).needs[0]
+    assert need.startswith(f"1 delivery of issue {issue} (daily No. 1) is in doubt: ")
     counts = [board.recipients.count(f"{name}@example.net") for name in ("ana", "eva", "ida")]
     assert counts == [1, 2, 1]
     assert said(press, "resolve", str(issue), "--sent")[0] == 0

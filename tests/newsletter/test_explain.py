@@ -149,8 +149,14 @@ def only_totals(kind: str) -> Story:
         pytest.param(
             with_state("deferred", code=450, reply="4.2.1 busy"),
             Reason.COMING,
-            "450 4.2.1 busy",
+            " (450 4.2.1 busy); it will be tried again.",
             id="put off",
+        ),
+        pytest.param(
+            with_state("sent", reason="resolved by hand", reply="the connection was closed"),
+            Reason.SENT,
+            "the answer was lost, and it was taken as sent by hand on ",
+            id="taken as sent",
         ),
         pytest.param(with_state("in doubt"), Reason.SENT, "answer was lost", id="in doubt"),
         pytest.param(
