@@ -58,7 +58,9 @@ class Both:
 
 def _program() -> str:
     """nginx, which is in the path of root alone."""
-    return "/usr/sbin/nginx" if Path("/usr/sbin/nginx").exists() else program("nginx", "nginx-light")
+    return (
+        "/usr/sbin/nginx" if Path("/usr/sbin/nginx").exists() else program("nginx", "nginx-light")
+    )
 
 
 def _free_port() -> int:
