@@ -68,6 +68,10 @@ timezone = {quoted(beginning.timezone)}
 # postal_address = "12 Main Street, Springfield"
 # tips = "https://example.org/tips"
 # policy = "https://example.org/comments"
+# Told by feeds; pictures as PNG, the icon square, the logo twice as wide as it is high.
+# rights = "© The Border Reporter, CC BY 4.0"
+# icon = "https://example.org/icon.png"
+# logo = "https://example.org/logo.png"
 # rights = "© The Border Reporter, CC BY 4.0"
 # icon = "https://example.org/icon.png"
 # logo = "https://example.org/logo.png"
@@ -88,6 +92,8 @@ def _web(beginning: Beginning) -> str:
 # (127.0.0.1, localhost) or example.org, nothing is sent to a relay elsewhere: the links would be dead.
 url = {quoted(beginning.web_url)}
 # listen = "127.0.0.1:8300"
+# Who sends this as a bearer token gets /metrics and /progress from elsewhere too.
+# metrics_token = "sixteen characters or more"
 """
 
 
