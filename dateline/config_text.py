@@ -72,9 +72,6 @@ timezone = {quoted(beginning.timezone)}
 # rights = "© The Border Reporter, CC BY 4.0"
 # icon = "https://example.org/icon.png"
 # logo = "https://example.org/logo.png"
-# rights = "© The Border Reporter, CC BY 4.0"
-# icon = "https://example.org/icon.png"
-# logo = "https://example.org/logo.png"
 # A post older than this when it comes in is history: in feeds and pages, in nobody's mail.
 # max_age = "14d"
 # accent = "#9c2a1f"

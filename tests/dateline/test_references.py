@@ -86,7 +86,7 @@ def test_what_the_comments_show_as_defaults_are_the_defaults(tmp_path: Path) -> 
     shown = dict(re.findall(r"^# ([a-z_]+) = (.+)$", config_text(_beginning()), re.MULTILINE))
     examples = {
         *("contact", "postal_address", "tips", "policy", "rights", "icon", "logo", "templates"),
-        *("link", "slug", "title", "from", "to"),
+        *("metrics_token", "link", "slug", "title", "from", "to"),
         *("tags", "authors", "languages", "subject", "reply_to", "editors", "maildir", "host"),
         *("ca_file", "username", "password", "password_file", "rate", "total_rate"),
         *("limits", "port", "connections", "domains", "domain", "selector", "key_file"),
