@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 
 import sqlalchemy as sa
 
 from feeds.audience import DeclaredKey, Noted, TallyKey
+from feeds.audience_report import DayCount, FeedAudience, ProgramCount, ServiceCount
 from feeds.tables import feed_audience, feed_subscribers
 from feeds.user_agents import OTHER
 from posts.upsert import insert_into
@@ -19,66 +19,6 @@ MAX_ROWS_A_DAY = 20_000
 MAX_DECLARED_A_DAY = 5_000
 MAX_FEED_IDS = 8
 """Under so many ids of its own a service may read one document in a day."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProgramCount:
-    """Requests of a program: all, answered 304, without validators."""
-
-    program: str
-    major: str
-    requests: int
-    not_modified: int
-    unconditional: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DayCount:
-    """Requests of a day."""
-
-    day: date
-    requests: int
-    not_modified: int
-    unconditional: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceCount:
-    """What a service declared last for a feed in one format, summed over its own ids of that address."""
-
-    service: str
-    format: str
-    subscribers: int
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FeedAudience:
-    """One feed over some days. `programs`: the most requests first; `services`: the most subscribers first."""
-
-    services: tuple[ServiceCount, ...] = ()
-    programs: tuple[ProgramCount, ...] = ()
-    days: tuple[DayCount, ...] = ()
-
-    @property
-    def subscribers(self) -> int:
-        """For how many readers services say that they ask; who reads by himself is not in it."""
-        return sum(one.subscribers for one in self.services)
-
-    @property
-    def requests(self) -> int:
-        """All requests."""
-        return sum(one.requests for one in self.days)
-
-    @property
-    def not_modified(self) -> int:
-        """Those that were answered 304."""
-        return sum(one.not_modified for one in self.days)
-
-    @property
-    def unconditional(self) -> int:
-        """Those that came without validators."""
-        return sum(one.unconditional for one in self.days)
 
 
 def record_audience(conn: sa.Connection, noted: Noted, now: datetime) -> None:

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 from dateline.press import Press
 from feeds.audience import Audience
-from feeds.audience_rows import FeedAudience, list_audience, record_audience
+from feeds.audience_report import FeedAudience
+from feeds.audience_rows import list_audience, record_audience
 from posts.database import reading, writing
 
 SHOWN = timedelta(days=7)

@@ -16,10 +16,17 @@ def feeds() -> None:
 @config_option
 @json_option
 def list_command(config_path: Path, *, as_json: bool) -> None:
-    """List all feeds, how many posts each selects, and its Atom address."""
-    from dateline.actions.build import listed_feeds
+    """List all feeds with their addresses, how many posts each has, and who asked for it in the last seven days.
 
-    listed = listed_feeds(opened(config_path))
+    "Readers" is what services such as Feedly say of themselves; who reads with a program of his own is not in it.
+    """
+    from dateline.actions.audience import audience_of_feeds
+    from dateline.actions.build import listed_feeds
+    from dateline.cli.audience import audience_as_plain, audience_cells, audience_lines
+    from feeds.audience_report import NOBODY
+
+    press = opened(config_path)
+    listed, audiences = listed_feeds(press), audience_of_feeds(press)
     if as_json:
         print_json(
             [
@@ -31,15 +38,27 @@ def list_command(config_path: Path, *, as_json: bool) -> None:
                     "size": one.feed.size,
                     "url": one.url,
                     "paths": one.paths,
+                    "audience": audience_as_plain(audiences.get(one.feed.slug, NOBODY)),
                 }
                 for one in listed
             ]
         )
         return
     print_table(
-        ("feed", "title", "posts", "address"),
-        ((one.feed.slug, one.feed.title, one.posts, one.url) for one in listed),
+        ("feed", "title", "posts", "readers", "304", "address"),
+        (
+            (
+                one.feed.slug,
+                one.feed.title,
+                one.posts,
+                *audience_cells(audiences.get(one.feed.slug, NOBODY)),
+                one.url,
+            )
+            for one in listed
+        ),
     )
+    for line in audience_lines(audiences):
+        click.echo(line)
 
 
 @feeds.command(name="nginx")

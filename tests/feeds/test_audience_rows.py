@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from feeds import audience_rows
 from feeds.audience import Audience, DeclaredKey, Noted, Tally, TallyKey
+from feeds.audience_report import CARELESS_REQUESTS, FeedAudience, careless_programs
 from feeds.audience_rows import delete_audience, list_audience, record_audience
 from feeds.tables import feed_audience, feed_subscribers
 from posts.database import reading, writing
@@ -25,7 +26,7 @@ def note(engine: sa.Engine, now: datetime, *requests: tuple[str, int, str, bool]
         record_audience(conn, audience.take(now.date()), now)
 
 
-def read(engine: sa.Engine, feed: str = "all") -> audience_rows.FeedAudience:
+def read(engine: sa.Engine, feed: str = "all") -> FeedAudience:
     with reading(engine) as conn:
         return list_audience(conn, SINCE)[feed]
 
@@ -139,3 +140,22 @@ def test_nothing_but_name_version_and_number_reaches_the_database(engine: sa.Eng
         ).all()
     assert kept == {("Feedly", "1"), ("other", ""), ("Reader", "3")}
     assert [tuple(row) for row in services] == [("Feedly", "")]
+
+
+def test_programs_that_ask_for_the_whole_again_and_again_are_named(engine: sa.Engine) -> None:
+    few = CARELESS_REQUESTS - 1
+    note(
+        engine,
+        NOW,
+        *[("/feeds/all.atom", 200, "curl/8", False)] * 6,
+        *[("/feeds/tag-air.atom", 200, "curl/8", False)] * 6,
+        *[("/feeds/all.atom", 200, "Wget/1", False)] * few,
+        *[("/feeds/all.atom", 200, "newsboat/2", False)] * 4,
+        *[("/feeds/all.atom", 304, "newsboat/2", True)] * 12,
+    )
+    with reading(engine) as conn:
+        audiences = list_audience(conn, SINCE)
+    assert [
+        (one.program, one.requests, one.unconditional)
+        for one in careless_programs(audiences.values())
+    ] == [("curl", 12, 12)]
