@@ -1,9 +1,11 @@
 """Whole documents: golden files, and what other programs read back from them."""
 
 import json
+import sqlite3
 import subprocess
 from calendar import timegm
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from lxml import etree
 from feeds.document import build_document, document_updated
 from feeds.entry import render_entry
 from feeds.spec import MEDIA_TYPES, list_feeds
+from feeds.tombstone import render_tombstone
 from posts.model import Enclosure, Post
 from tests.feeds.arrange import NOON, WEB_URL, a_post, a_site, program
 
@@ -159,6 +162,58 @@ def test_sfeed_reads_back_what_went_in(format_: str) -> None:
         assert id_ == entry.id
         urls = [one.url for one in content.enclosures]
         assert enclosure == "" if not urls else enclosure in urls
+
+
+@pytest.mark.parametrize("format_", ["atom", "rss"])
+def test_newsboat_reads_back_what_went_in(format_: str, tmp_path: Path) -> None:
+    entries = feedparser.parse(document("atom", POSTS)).entries
+    found = newsboat(document(format_, POSTS), tmp_path)
+    assert set(found) == {entry.id for entry in entries}
+    for post, entry in zip(POSTS, entries, strict=True):
+        row, content = found[entry.id], post.content
+        assert row["title"] == entry.title
+        assert row["url"] == (content.link or WEB_URL + post.path)
+        assert datetime.fromtimestamp(row["pubDate"], UTC) == post.published
+        assert row["content"] == content.html
+        first = [(one.url, one.type) for one in content.enclosures][:1] or [("", "")]
+        assert (row["enclosure_url"], row["enclosure_type"]) == first[0]
+
+
+def newsboat(body: bytes, folder: Path) -> dict[str, sqlite3.Row]:
+    """What newsboat keeps of a feed that it reads, by id."""
+    (folder / "feed.xml").write_bytes(body)
+    (folder / "urls").write_text(f"file://{folder / 'feed.xml'}\n")
+    (folder / "config").touch()
+    options = ["-u", "urls", "-c", "cache.db", "-C", "config", "-x", "reload"]
+    subprocess.run(
+        [program("newsboat", "newsboat"), *options],
+        cwd=folder,
+        env={"HOME": str(folder), "LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin"},
+        check=True,
+        capture_output=True,
+    )
+    with closing(sqlite3.connect(folder / "cache.db")) as cache:
+        cache.row_factory = sqlite3.Row
+        return {row["guid"]: row for row in cache.execute("SELECT * FROM rss_item")}
+
+
+def test_programs_that_know_no_tombstones_read_the_rest_as_before(tmp_path: Path) -> None:
+    stone = render_tombstone("tag:x.example,2009:1", when=NOON, reason="Wrong.", by="Desk")["atom"]
+    plain = document("atom", POSTS)
+    place = plain.index(b"<entry")
+    marked = plain[:place] + stone + plain[place:]
+    (tmp_path / "plain").mkdir()
+    (tmp_path / "marked").mkdir()
+    kept, read = newsboat(plain, tmp_path / "plain"), newsboat(marked, tmp_path / "marked")
+    assert {id_: row["content"] for id_, row in read.items()} == {
+        id_: row["content"] for id_, row in kept.items()
+    }
+    sfeed = program("sfeed", "sfeed")
+    outputs = [
+        subprocess.run([sfeed], input=body, capture_output=True, check=True).stdout
+        for body in (plain, marked)
+    ]
+    assert outputs[0] == outputs[1]
 
 
 def test_a_json_feed_says_which_version_it_is_and_where() -> None:
