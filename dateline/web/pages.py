@@ -19,6 +19,7 @@ from posts.database import reading
 from posts.dates import date_line, short_date
 from posts.labels import list_labels
 from posts.model import Label, Post, Status
+from posts.notes import public_reason
 from posts.settings import Selection
 from posts.text import excerpt, plain_text
 
@@ -60,7 +61,7 @@ def post(paper: Paper, visit: Visit) -> Response:
         if found is None:
             raise HTTPException(HTTPStatus.NOT_FOUND)
         if found.status is Status.WITHDRAWN:
-            raise HTTPException(HTTPStatus.GONE)
+            return _gone_page(paper, visit, found)
         if not found.is_public:
             raise HTTPException(HTTPStatus.NOT_FOUND)
         if found.content.link is not None:
@@ -84,6 +85,26 @@ def _feeds_of(
     """The feeds that a post's page announces: that of all posts, then those of its tags and authors."""
     tags = [labels[tag] for tag in found.content.tags if tag in labels]
     return announced(list_feeds(paper.press.config.site, (), tags, (), authors))
+
+
+def _gone_page(paper: Paper, visit: Visit, found: Post) -> Response:
+    """410 with the public reason, and not a word of the post: its title may be what had to go."""
+    if found.number is None:  # nobody ever saw it, and nobody need know that there was something
+        raise HTTPException(HTTPStatus.NOT_FOUND)
+    language = paper.language(visit)
+    gettext = paper.words(language).gettext
+    by_hand = found.withdrawn_by == "hand"
+    site_language = paper.press.config.site.language
+    return paper.answer(
+        "gone",
+        visit,
+        title=gettext("This post was taken back"),
+        language=language,
+        status=HTTPStatus.GONE,
+        explanation=gettext("The newsroom has withdrawn it; it is not shown here any more."),
+        reason=public_reason(found) if by_hand else None,
+        reason_language=site_language,
+    )
 
 
 def _post_page(

@@ -105,7 +105,65 @@ def test_a_withdrawn_post_is_gone_and_says_so(tmp_path: Path) -> None:
     answer = a_visitor(press).get(post.path)
     assert answer.status_code == 410
     assert "taken back" in answer.text
+    assert '<meta name="robots" content="noindex">' in answer.text
     assert "A quiet day" not in answer.text
+    assert "Juárez" not in answer.text
+
+
+def test_the_page_of_a_withdrawn_post_gives_the_public_reason_as_text(tmp_path: Path) -> None:
+    press = a_press(tmp_path, site={"title": "F", "url": "https://f.example/", "language": "es"})
+    post = a_post(press)
+    with writing(press.engine) as conn:
+        reason = "<b>Una fuente</b> \u202eنا"
+        store.withdraw_post(conn, post.guid, now=press.clock(), reason=reason)
+    answer = a_visitor(press, language="").get(post.path)
+    assert answer.status_code == 410
+    assert '<html lang="es"' in answer.text
+    assert '<p lang="es" dir="auto">&lt;b&gt;Una fuente&lt;/b&gt; نا</p>' in answer.text
+
+
+def test_a_post_that_its_source_took_back_is_gone_without_our_words_for_editors(
+    tmp_path: Path,
+) -> None:
+    press = a_press(tmp_path)
+    post = a_post(press)
+    with writing(press.engine) as conn:
+        store.withdraw_post(
+            conn, post.guid, now=press.clock(), by="source", reason="its file is gone"
+        )
+    answer = a_visitor(press).get(post.path)
+    assert answer.status_code == 410
+    assert "file" not in answer.text
+
+
+def test_a_restored_post_has_its_page_again(tmp_path: Path) -> None:
+    press = a_press(tmp_path)
+    post = a_post(press)
+    with writing(press.engine) as conn:
+        store.withdraw_post(conn, post.guid, now=press.clock(), reason="A mistake.")
+        store.restore_post(conn, post.guid, now=press.clock())
+    answer = a_visitor(press).get(post.path)
+    assert answer.status_code == 200
+    assert "A mistake." not in answer.text
+
+
+def test_a_draft_that_was_taken_back_has_never_been_there(tmp_path: Path) -> None:
+    press = a_press(tmp_path)
+    post = a_post(press, draft=True)
+    with writing(press.engine) as conn:
+        store.withdraw_post(conn, post.guid, now=press.clock(), reason="Secret.")
+    assert a_visitor(press).get(post.path).status_code == 404
+
+
+def test_a_corrected_post_shows_its_notes(tmp_path: Path) -> None:
+    press = a_press(tmp_path)
+    post = a_post(press)
+    with writing(press.engine) as conn:
+        store.correct_post(conn, post.guid, "It was <Laredo>.", now=press.clock())
+        store.correct_post(conn, post.guid, "In 1910.", now=press.clock())
+    html = a_visitor(press).get(post.path).text
+    assert "It was &lt;Laredo&gt;." in html
+    assert "In 1910." in html
 
 
 @pytest.mark.parametrize("changes", [{"draft": True}, {"hours": -5}], ids=["draft", "scheduled"])
