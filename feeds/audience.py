@@ -95,15 +95,13 @@ class Audience:
     def take(self, day: date) -> Noted:
         """All that was noted since the last call, to be written down for `day`; names are rationed by the day."""
         with self._lock:
-            noted = Noted(
-                tallies={key: tally for key, tally in self._tallies.items() if tally.requests},
-                declared=self._declared,
-            )
+            tallies, declared = self._tallies, self._declared
             self._hot, self._tallies, self._declared = {}, {}, {}
             if self._day not in (None, day):
                 self._names = set()
             self._day = day
-        return noted
+        counted = {key: tally for key, tally in tallies.items() if tally.requests}
+        return Noted(tallies=counted, declared=declared)
 
     def give_back(self, noted: Noted) -> None:
         """Puts back what could not be written down; what was declared since then stands."""

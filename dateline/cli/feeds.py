@@ -1,10 +1,18 @@
 """`dateline feeds`: what is published."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from dateline.cli.frame import config_option, json_option, opened, print_json, print_table
+from dateline.cli.frame import (
+    config_option,
+    json_option,
+    local_time,
+    opened,
+    print_json,
+    print_table,
+)
 
 
 @click.group()
@@ -74,3 +82,40 @@ def nginx_command(config_path: Path, *, is_proxy: bool) -> None:
     from dateline.actions.nginx import nginx_file
 
     click.echo(nginx_file(opened(config_path), is_proxy=is_proxy), nl=False)
+
+
+@feeds.command(name="ping")
+@config_option
+@json_option
+def ping_command(config_path: Path, *, as_json: bool) -> None:
+    """Tell the hubs of [websub] now which feeds have changed; exit code 1 where one was not told.
+
+    `dateline run` does this by itself. It is for who builds here and copies `public/` elsewhere: ping when the copy is
+    there, for hubs fetch at once what they are told of. Repeating it tells nothing twice.
+    """
+    from dateline.actions.ping import hub_statuses, ping_hubs
+
+    press = opened(config_path)
+    told = {one.hub: one.told for one in ping_hubs(press)}
+    found = hub_statuses(press)
+    if as_json:
+        print_json([{"told": told.get(one.hub, 0), **asdict(one)} for one in found])
+    elif not found:
+        click.echo("There are no hubs. [websub] hubs names them.")
+    else:
+        print_table(
+            ("hub", "told", "to be told", "refused", "said", "next try"),
+            (
+                (
+                    one.hub,
+                    told.get(one.hub, 0),
+                    one.waiting,
+                    one.given_up,
+                    one.said,
+                    local_time(press, one.next_try),
+                )
+                for one in found
+            ),
+        )
+    if any(one.waiting or one.given_up for one in found):
+        raise SystemExit(1)

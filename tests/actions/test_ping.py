@@ -378,3 +378,28 @@ def test_status_says_that_hubs_cannot_fetch_from_an_address_of_this_machine(
     assert any("Hubs cannot fetch the feeds" in need for need in status(public).needs)
     own = make("https://hub.example/", allow_private=True)
     assert not any("Hubs cannot fetch" in need for need in status(own).needs)
+
+
+def test_by_hand_hubs_are_told_and_the_exit_code_says_whether_they_know(
+    make: Callable[..., Press], hub: Hub
+) -> None:
+    press = make(hub.url)
+    build(press)
+    config = ["--config", str(press.folder / "config.toml")]
+    hub.behaviour = lambda handler: answer(handler, 500, b"down")
+    failed = CliRunner().invoke(dateline, ["feeds", "ping", *config])
+    assert failed.exit_code == 1
+    assert "500 down" in failed.stdout
+    (press.var / "built/websub.json").unlink()
+    hub.behaviour = lambda handler: answer(handler, 202)
+    told = CliRunner().invoke(dateline, ["feeds", "ping", "--json", *config])
+    assert told.exit_code == 0
+    [found] = json.loads(told.stdout)
+    assert (found["told"], found["waiting"], found["said"]) == (len(set(hub.pings)), 0, "202")
+
+
+def test_by_hand_without_hubs_says_which_setting_names_them(make: Callable[..., Press]) -> None:
+    press = make()
+    config = ["--config", str(press.folder / "config.toml")]
+    said = CliRunner().invoke(dateline, ["feeds", "ping", *config])
+    assert (said.exit_code, said.stdout) == (0, "There are no hubs. [websub] hubs names them.\n")

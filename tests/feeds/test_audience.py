@@ -1,5 +1,6 @@
 """`feeds/audience.py`: counting in memory, whatever programs call themselves."""
 
+import threading
 from datetime import date
 
 from hypothesis import given
@@ -113,6 +114,27 @@ def test_a_flood_of_programs_and_feeds_stays_within_its_bounds() -> None:
     noted = audience.take(DAY)
     assert len(noted.tallies) == MAX_TALLIES
     assert len(noted.declared) == MAX_DECLARED
+
+
+def test_threads_that_count_while_another_takes_lose_nothing() -> None:
+    audience = Audience()
+    barrier = threading.Barrier(5)
+    each = 4_000
+
+    def count() -> None:
+        barrier.wait()
+        for number in range(each):
+            audience.note("/feeds/all.atom", 200, f"curl/{number % 7}", False)
+
+    threads = [threading.Thread(target=count) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    barrier.wait()
+    taken = []
+    while any(thread.is_alive() for thread in threads):
+        taken.append(audience.take(DAY))
+    taken.append(audience.take(DAY))
+    assert sum(one.requests for noted in taken for one in noted.tallies.values()) == 4 * each
 
 
 @given(

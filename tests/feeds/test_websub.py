@@ -220,3 +220,43 @@ def test_topics_are_the_subscription_documents_that_lie_there_whole(tmp_path: Pa
     changed = list_topics(tmp_path, found)
     assert changed[ALL].etag != found[ALL].etag
     assert changed["/feeds/all.rss"] is found["/feeds/all.rss"]
+
+
+steps = st.lists(
+    st.tuples(
+        st.sampled_from(["change", "gone", "wait", "accepted", "refused", "trouble"]),
+        st.sampled_from([ALL, TAG, "/feeds/x.json"]),
+        st.integers(0, 4_000),
+    ),
+    max_size=60,
+)
+
+
+@given(steps)
+def test_whatever_a_hub_answers_it_is_told_of_the_newest_bytes_in_the_end(
+    taken: list[tuple[str, str, int]],
+) -> None:
+    """And of no bytes twice once it has taken them."""
+    answers = {"accepted": ACCEPTED, "refused": REFUSED, "trouble": TROUBLE}
+    hub, now, live = HubState(), NOW, {ALL: "0", TAG: "0"}
+    taken_by_hub: set[tuple[str, str]] = set()
+    for number, (what, path, seconds) in enumerate(taken):
+        if what == "change":
+            live[path] = f"{number + 1}"
+        elif what == "gone":
+            live.pop(path, None)
+            hub = forget_gone(hub, live)
+            taken_by_hub = {one for one in taken_by_hub if one[0] != path}
+        elif what == "wait":
+            now += seconds * SECOND
+        elif due := due_topics(live, hub, now):
+            assert (due[0], live[due[0]]) not in taken_by_hub
+            hub = after_answer(hub, due[0], live[due[0]], answers[what], now=now, chance=0.5)
+            if what == "accepted":
+                taken_by_hub.add((due[0], live[due[0]]))
+    live = {path: f"last {path}" for path in live}
+    now += LONGEST_WAIT
+    for path in due_topics(live, hub, now):
+        hub = after_answer(hub, path, live[path], ACCEPTED, now=now, chance=0.5)
+    assert changed_topics(live, hub) == []
+    assert not live or (hub.failures, hub.next_try) == (0, None)
