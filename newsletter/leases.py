@@ -20,8 +20,9 @@ from newsletter.ledger import (
     Delivery,
     InDoubt,
 )
+from newsletter.notices import has_come, has_lapsed, is_open
 from newsletter.notices import is_due as is_notice_due
-from newsletter.notices import is_open
+from newsletter.retry import FARTHEST
 from newsletter.spec import INSTANT
 from newsletter.tables import (
     batches,
@@ -67,8 +68,8 @@ def find_waiting(
                 sa.select(notices.c.id).where(is_notice_due(now, in_doubt)).exists(),
             ).label("due"),
             sa.or_(
-                sa.select(batches.c.id).where(batches.c.lease < now).exists(),
-                sa.select(notices.c.id).where(notices.c.lease < now).exists(),
+                sa.select(batches.c.id).where(has_lapsed(batches.c.lease, now)).exists(),
+                sa.select(notices.c.id).where(has_lapsed(notices.c.lease, now)).exists(),
             ).label("lapsed"),
             sa.select(sa.func.count()).select_from(of_released.subquery()).scalar_subquery(),
             sa.select(sa.func.count()).select_from(open_notices.subquery()).scalar_subquery(),
@@ -104,7 +105,10 @@ def recover(conn: sa.Connection, now: datetime, *, everyone: bool = False) -> in
 
     Raises the fence and, in the same transaction, puts every number that was named and has no result in doubt.
     """
-    lapsed = sa.and_(batches.c.owner.is_not(None), sa.true() if everyone else batches.c.lease < now)
+    lapsed = sa.and_(
+        batches.c.owner.is_not(None),
+        sa.true() if everyone else has_lapsed(batches.c.lease, now),
+    )
     found = conn.execute(
         sa.select(batches.c.id, batches.c.issue, batches.c.on_wire)
         .where(lapsed)
@@ -191,15 +195,16 @@ def is_batch_due(now: datetime) -> sa.ColumnElement[bool]:
     return sa.and_(
         batches.c.finished.is_(False),
         batches.c.owner.is_(None),
-        batches.c.due.is_(None) | (batches.c.due <= now),
+        has_come(batches.c.due, now, now + FARTHEST),
         issues.c.status == "released",
         ~WITHDRAWN_SINCE_SEALED,
     )
 
 
-def _may_be_sent(now: sa.BindParameter[datetime], in_doubt: InDoubt) -> sa.ColumnElement[bool]:
+def _may_be_sent(in_doubt: InDoubt) -> sa.ColumnElement[bool]:
     """Rows that a lease may send: never offered, refused and due again, or in doubt where doubt is resent."""
-    due = deliveries.c.not_before.is_(None) | (deliveries.c.not_before <= now)
+    now, farthest = (sa.bindparam(name, type_=UTCDateTime) for name in ("l_now", "l_farthest"))
+    due = has_come(deliveries.c.not_before, now, farthest)
     chosen = deliveries.c.state.is_(None) | ((deliveries.c.state == "deferred") & due)
     if in_doubt == "resend":
         chosen |= _is_resent() & due
@@ -238,7 +243,7 @@ def _offered(in_doubt: InDoubt) -> Prepared:
         )
         .where(deliveries.c.issue == sa.bindparam("l_issue"))
         .where(deliveries.c.number.between(sa.bindparam("l_first"), sa.bindparam("l_last")))
-        .where(_may_be_sent(sa.bindparam("l_now", type_=UTCDateTime), in_doubt))
+        .where(_may_be_sent(in_doubt))
         .order_by(deliveries.c.number)
     )
 
@@ -251,7 +256,13 @@ def list_deliveries(
 ) -> list[Delivery]:
     """The batch's recipients who may be offered now, by number. One who was erased has an empty address: the flush
     that would name him excludes him."""
-    span = {"l_issue": batch.issue, "l_first": batch.first, "l_last": batch.last, "l_now": now}
+    span = {
+        "l_issue": batch.issue,
+        "l_first": batch.first,
+        "l_last": batch.last,
+        "l_now": now,
+        "l_farthest": now + FARTHEST,
+    }
     rows = _OFFERED[in_doubt].rows(conn, span)
     lost = _lost_replies(conn, batch) if any(row[4] == "in doubt" for row in rows) else {}
     made = []

@@ -212,7 +212,12 @@ _RESULT: Mapping[str, TypeEngine[Any]] = {
 
 
 def _write(given: Mapping[str, sa.ColumnElement[Any]]) -> sa.Update:
-    """`edition` is what went out: an answer that comes late may be about one that was replaced since."""
+    """`edition` is what went out: an answer that comes late may be about one that was replaced since.
+
+    A reply may repeat the address: of a reader who was erased while it was on its way none is kept (DESIGN.md 8.8).
+    """
+    is_there = sa.exists().where(subscribers.c.id == deliveries.c.subscriber)
+    kept = {"reply": sa.case((is_there, given["reply"]), else_=sa.null())}
     return (
         sa.update(deliveries)
         .where(
@@ -220,7 +225,7 @@ def _write(given: Mapping[str, sa.ColumnElement[Any]]) -> sa.Update:
             deliveries.c.number == given["number"],
             UNSETTLED,
         )
-        .values({name: given[name] for name in _RESULT if name not in ("issue", "number")})
+        .values({name: given[name] for name in _RESULT if name not in ("issue", "number")} | kept)
     )
 
 
@@ -343,7 +348,11 @@ def _exclude(conn: sa.Connection, work: Work, now: datetime) -> dict[int, str]:
 def _write_excluded(conn: sa.Connection, delivery: Delivery, reason: str, now: datetime) -> None:
     conn.execute(
         sa.update(deliveries)
-        .where(deliveries.c.issue == delivery.issue, deliveries.c.number == delivery.number)
+        .where(
+            deliveries.c.issue == delivery.issue,
+            deliveries.c.number == delivery.number,
+            UNSETTLED,
+        )
         .values(state="excluded", reason=reason, not_before=None, at=now)
     )
     if delivery.doubted:

@@ -11,7 +11,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from newsletter.ledger import LOST_REPLY, InDoubt
-from newsletter.retry import Verdict
+from newsletter.retry import FARTHEST, Verdict
 from newsletter.suppression import hash_address, suppress_hash, suppressed_hashes
 from newsletter.tables import notices
 from newsletter.tokens import Keys
@@ -109,10 +109,24 @@ def lease_notices(
 
 def is_due(now: datetime, in_doubt: InDoubt) -> sa.ColumnElement[bool]:
     """The notices that may be leased: nobody's, not final, and not before their time."""
-    due = notices.c.not_before.is_(None) | (notices.c.not_before <= now)
+    due = has_come(notices.c.not_before, now, now + FARTHEST)
     states = ["deferred", "in doubt"] if in_doubt == "resend" else ["deferred"]
     chosen = notices.c.state.is_(None) | notices.c.state.in_(states)
     return sa.and_(notices.c.owner.is_(None), chosen, due)
+
+
+def has_come(
+    time: sa.ColumnElement[datetime | None],
+    now: datetime | sa.BindParameter[datetime],
+    farthest: datetime | sa.BindParameter[datetime],
+) -> sa.ColumnElement[bool]:
+    """True when a time to wait for is there, or none is set; one beyond `farthest` is of a clock that was wrong."""
+    return time.is_(None) | (time <= now) | (time > farthest)
+
+
+def has_lapsed(lease: sa.ColumnElement[datetime | None], now: datetime) -> sa.ColumnElement[bool]:
+    """True of a lease that has run out, or that was made when the clock was wrong."""
+    return (lease < now) | (lease > now + FARTHEST)
 
 
 def renew_notices(
@@ -162,7 +176,10 @@ def record_notice(
 
 def recover_notices(conn: sa.Connection, now: datetime, *, everyone: bool = False) -> int:
     """Puts notices in doubt whose owner's lease has lapsed; `everyone` takes all leases."""
-    lapsed = sa.and_(notices.c.owner.is_not(None), sa.true() if everyone else notices.c.lease < now)
+    lapsed = sa.and_(
+        notices.c.owner.is_not(None),
+        sa.true() if everyone else has_lapsed(notices.c.lease, now),
+    )
     taken = conn.execute(
         sa.update(notices)
         .where(lapsed, _OPEN)

@@ -13,6 +13,9 @@ MOST_LOST = 3
 """A delivery whose answer was lost more often than this waits for a person: a relay that always hangs up after the
 final dot may have delivered each time."""
 
+FARTHEST = timedelta(hours=6)
+"""Nothing waits for longer. A time that lies farther ahead is of a clock that was wrong: it counts as come."""
+
 _FIRST_WAIT = timedelta(minutes=5)
 _LONGEST_WAIT = timedelta(hours=4)
 _REPLY_LENGTH = 500
@@ -110,6 +113,7 @@ def _deferred(
     retry_for: timedelta,
     chance: float,
 ) -> Verdict:
+    first_refused = min(first_refused, now)  # one ahead is of a clock that was wrong
     over = now - first_refused >= retry_for and attempts >= LEAST_ATTEMPTS
     return Verdict(
         state="failed" if over else "deferred",

@@ -12,7 +12,7 @@ from newsletter.books import books, list_doubts
 from newsletter.ledger import Batch, Delivery, Flushed, InDoubt, Result, Standing, Work, flush
 from newsletter.retry import Verdict
 from newsletter.suppression import is_suppressed, suppress
-from newsletter.tables import deliveries, issue_posts, issues
+from newsletter.tables import deliveries, editions, issue_posts, issues
 from posts.database import reading, writing
 from tests.newsletter.ledger_builders import (
     KEYS,
@@ -138,6 +138,43 @@ def test_who_may_not_be_mailed_any_more_is_excluded_by_the_flush_that_would_name
     assert flushed.named == {1, 3}
     assert flushed.excluded == {2: reason}
     assert (row(engine, issue, 2).state, row(engine, issue, 2).reason) == ("excluded", reason)
+
+
+@pytest.mark.parametrize(
+    ("is_settled", "said", "stored"),
+    [
+        pytest.param(False, "withdrawn", ("excluded", "withdrawn"), id="an edition left empty"),
+        pytest.param(True, "settled", ("sent", "resolved by hand"), id="one settled by hand"),
+    ],
+)
+def test_what_became_of_a_delivery_since_it_was_leased_is_seen_by_the_flush(
+    engine: sa.Engine, issue: int, is_settled: bool, said: str, stored: tuple[str, str]
+) -> None:
+    worker = Worker(engine)
+    worker.lease()
+    with writing(engine) as conn:
+        conn.execute(editions.update().values(replaced_by=0))
+        if is_settled:
+            conn.execute(
+                deliveries.update()
+                .where(deliveries.c.number == 2)
+                .values(state="sent", reason="resolved by hand")
+            )
+    assert worker.flush([2]) == Flushed(standing=Standing.HELD, excluded={2: said})
+    assert (row(engine, issue, 2).state, row(engine, issue, 2).reason) == stored
+
+
+def test_design_8_8_no_reply_is_kept_of_a_reader_erased_while_it_was_on_its_way(
+    engine: sa.Engine, issue: int
+) -> None:
+    worker = Worker(engine)
+    worker.lease()
+    worker.flush([1, 2])
+    erase(engine, 1)
+    told = SENT._replace(reply="2.0.0 queued for a reader")
+    worker.flush(results={1: told, 2: told})
+    assert (row(engine, issue, 1).state, row(engine, issue, 1).reply) == ("sent", None)
+    assert row(engine, issue, 2).reply == "2.0.0 queued for a reader"
 
 
 def test_an_erased_reader_is_excluded_when_the_batch_is_leased_after_it(
@@ -282,6 +319,31 @@ def test_a_deferred_delivery_comes_back_when_its_time_has_come(
     assert [delivery.number for delivery in worker.rows] == [2]
     assert worker.rows[0].attempts == 1
     assert worker.rows[0].first_refused == NOW
+
+
+def test_a_retry_that_a_wrong_clock_put_a_year_ahead_is_due(engine: sa.Engine, issue: int) -> None:
+    worker, year = Worker(engine), timedelta(days=365)
+    worker.lease()
+    worker.flush([1])
+    never = Verdict(state="deferred", attempts=1, first_refused=NOW, not_before=NOW + year)
+    worker.rows = worker.rows[:1]
+    worker.flush(results={1: never})
+    with writing(engine) as conn:
+        conn.execute(deliveries.update().where(deliveries.c.number > 1).values(state="sent"))
+    worker.settle()
+    with reading(engine) as conn:
+        assert leases.find_waiting(conn, NOW, "resend").due
+    assert worker.lease(NOW)
+    assert [delivery.number for delivery in worker.rows] == [1]
+
+
+def test_a_lease_that_a_wrong_clock_made_is_taken_over_when_the_clock_is_right_again(
+    engine: sa.Engine, issue: int
+) -> None:
+    worker = Worker(engine)
+    worker.lease(NOW + timedelta(days=365))
+    assert take_over(engine, NOW) == 1
+    assert worker.lease(NOW)
 
 
 def test_an_issue_is_done_only_when_its_books_say_so(engine: sa.Engine, issue: int) -> None:

@@ -147,3 +147,13 @@ def test_a_lease_that_was_lost_is_not_prolonged(engine: sa.Engine) -> None:
         assert store.renew_notices(conn, "one", [id_], NOW + 2 * MINUTE) == {id_}
         store.recover_notices(conn, NOW, everyone=True)
         assert store.renew_notices(conn, "one", [id_], NOW + 3 * MINUTE) == frozenset()
+
+
+def test_a_time_that_a_wrong_clock_put_a_year_ahead_has_come(engine: sa.Engine) -> None:
+    id_ = queued(engine)
+    (notice,) = leased(engine, now=NOW + timedelta(days=365))
+    with writing(engine) as conn:
+        assert store.recover_notices(conn, NOW) == 1
+    (notice,) = leased(engine)
+    record(engine, notice, DEFERRED._replace(not_before=NOW + timedelta(days=365)))
+    assert [one.id for one in leased(engine)] == [id_]

@@ -123,3 +123,8 @@ def test_a_long_answer_is_cut_before_it_is_stored() -> None:
     made = found(Outcome(kind=Kind.PERMANENT, code=550, text="x" * 5000))
     assert made.reply is not None
     assert len(made.reply) == 500
+
+
+def test_a_first_refusal_by_a_clock_that_was_a_year_ahead_counts_from_now() -> None:
+    later = found(GREYLISTED, attempts=3, first_refused=NOW + timedelta(days=365))
+    assert (later.state, later.first_refused) == ("deferred", NOW)
