@@ -1,7 +1,8 @@
 """The audience, counted where feeds are served: how often, how many were 304s, who asks without validators.
 
-No address, no hash of one and no User-Agent is kept, only what `feeds/user_agents.py` lets through. The numbers stay
-in memory until `take()`; hostile requests fill neither it nor the database.
+No address, no hash of one and no User-Agent is kept, only what `feeds/user_agents.py` lets through. Until the next
+`take()`, a minute, whole User-Agents are keys in memory, so that each is read once; hostile ones fill neither that nor
+the database.
 """
 
 from __future__ import annotations

@@ -140,7 +140,8 @@ def ping_on_change(press: Press) -> Callable[[], list[Pinged] | None]:
         if changed == seen and began - looked_at < _LOOK_ANYWAY_S:
             return None
         pinged = ping_hubs(press)
-        seen, looked_at = changed, began
+        is_cut_short = any(one.told and one.waiting for one in pinged)  # by ROUND_S
+        seen, looked_at = None if is_cut_short else changed, began
         return pinged
 
     return act
