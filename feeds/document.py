@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -33,7 +33,7 @@ class Layout:
     tail_at: int
 
 
-def document_updated(posts: Sequence[Post]) -> datetime:
+def document_updated(posts: Iterable[Post]) -> datetime:
     """When a document last changed as its readers see it: the newest `updated` among its posts."""
     newest = max((max(post.updated, post.published) for post in posts), default=NEVER)
     return newest.astimezone(UTC).replace(microsecond=0)

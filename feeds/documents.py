@@ -14,6 +14,7 @@ from feeds.document import NEVER, Layout, Sidecar, build_sidecar, lay_out
 from feeds.entries import Entries, Entry
 from feeds.entry import render_frame
 from feeds.files import Draft, file_marks, is_written, write_documents
+from feeds.gate import document_faults
 from feeds.membership import as_moment
 from feeds.outlet import Outlet, Published
 from feeds.spec import MEDIA_TYPES, Feed, FeedKind
@@ -52,8 +53,9 @@ class Documents:
             format_: self._lay_out(feed, stored, number, format_, places, entries)
             for format_ in MEDIA_TYPES
         }
-        self._write(stored, number, layouts, _changed(places))
-        return True
+        good = {format_: layout for format_, layout in layouts.items() if layout is not None}
+        self._write(stored, number, good, _changed(places))
+        return len(good) == len(layouts)
 
     def _shown(self, feed: Feed, id_: int, number: int) -> tuple[list[Place], dict[int, Entry]]:
         if number != SUBSCRIPTION:
@@ -78,9 +80,10 @@ class Documents:
         format_: str,
         places: Sequence[Place],
         entries: dict[int, Entry],
-    ) -> Layout:
+    ) -> Layout | None:
+        """The document, or None where its frame or what stands for a withdrawn post broke a rule: the last good one stays."""
         outlet = self._outlet
-        head, tail = render_frame(
+        frame = render_frame(
             feed,
             format_,
             site=outlet.site,
@@ -95,8 +98,14 @@ class Documents:
                 hubs=outlet.hubs,
             ),
         )
-        shown = (entries[place.post] for place in places if place.post in entries)
-        return lay_out(head, [entry.get(format_, b"") for entry in shown], tail, format_)
+        shown = [place for place in places if place.post in entries]
+        unseen = [entries[place.post].get(format_, b"") for place in shown if place.withdrawn]
+        url = outlet.web_url + document_paths(stored.slug, number)[format_]
+        if faults := document_faults(frame, unseen, format_, url):
+            self._done.faults += map(str, faults)
+            return None
+        listed = [entries[place.post].get(format_, b"") for place in shown]
+        return lay_out(frame[0], listed, frame[1], format_)
 
     def _write(
         self, stored: StoredFeed, number: int, layouts: dict[str, Layout], changed: datetime
@@ -115,9 +124,9 @@ class Documents:
         if different:
             write_documents(list(different.values()), self._pool)
         self._done.written += [paths[format_] for format_ in different]
-        for format_, path in paths.items():
-            marks = file_marks(drafts[format_].path)
-            self._state.save_document(path, stored.id, number, marks)
+        for format_, draft in drafts.items():
+            marks = file_marks(draft.path)
+            self._state.save_document(paths[format_], stored.id, number, marks)
 
     def _note(self, name: str, layout: Layout) -> None:
         """Writes the sidecar. Whoever finds it beside other bytes than it names does without; so it may come first."""

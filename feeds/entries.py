@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 
 import sqlalchemy as sa
 
 from feeds.archive import Place
-from feeds.entry import render_entry
+from feeds.document import document_updated
+from feeds.entry import render_entry, render_frame
+from feeds.fields import entry_id
 from feeds.fragments import FULL, HEADLINE, Fragments, fragment_stamp
+from feeds.gate import Candidate, Frame, entry_faults
 from feeds.membership import as_moment
-from feeds.spec import Feed, FeedKind
+from feeds.spec import MEDIA_TYPES, Feed, FeedKind, feed_url, list_feeds
 from feeds.tombstone import render_tombstone, render_withdrawal
 from posts import store
 from posts.errors import PostError
@@ -67,6 +70,7 @@ class Entries:
                 made[id_] = self._render_one(post, slugs, form)
             except PostError as error:
                 self.refused[id_] = (post, error)
+        self._keep_back(made, posts)
         self.fragments.save(
             (
                 (id_, fragment_stamp(outline_of(posts[id_]), self.stamp_of, slugs), entry)
@@ -86,6 +90,39 @@ class Entries:
             zone=zone,
             headline=form == HEADLINE,
         )
+
+    def _keep_back(self, made: dict[int, Entry], posts: Mapping[int, Post]) -> None:
+        """Refuses those entries that our linter finds fault with."""
+        owners = {entry_id(posts[id_].guid): id_ for id_ in made}
+        candidates = [Candidate(id=name, bytes_by_format=made[id_]) for name, id_ in owners.items()]
+        for name, fault in entry_faults(candidates, self._frames(posts.values())).items():
+            id_ = owners.get(name)
+            if id_ is None or id_ not in made:
+                continue
+            del made[id_]
+            error = PostError(
+                f"The post broke a rule of feeds: {fault.what} [{fault.rule}]",
+                where=posts[id_].guid,
+                remedy=fault.remedy or "Mend it at its source; the next poll brings it back.",
+            )
+            self.refused[id_] = (posts[id_], error)
+
+    def _frames(self, posts: Collection[Post]) -> Mapping[str, tuple[Frame, str]]:
+        """The frames that entries are looked at in: as in the feed of all posts."""
+        feed = list_feeds(self.site)[0]
+        return {
+            format_: (
+                render_frame(
+                    feed,
+                    format_,
+                    site=self.site,
+                    web_url=self.web_url,
+                    updated=document_updated(posts),
+                ),
+                feed_url(feed, format_, self.web_url),
+            )
+            for format_ in MEDIA_TYPES
+        }
 
     def _taken_back(self, feed: Feed, places: Iterable[Place]) -> dict[int, Entry]:
         """Tombstones; in the feed of updates entries, for there a withdrawal is the news."""

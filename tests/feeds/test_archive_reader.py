@@ -58,7 +58,8 @@ class Story:
 
     def build(self) -> None:
         """Builds, and sees that full archive documents keep their posts."""
-        self.newsroom.build(thorough=False)
+        done = self.newsroom.build(thorough=False)
+        assert (done.faults, done.refused) == ([], [])
         for name, body in self.newsroom.archives().items():
             if name.endswith(".atom"):
                 here = {id_ for id_, *_ in entries(body, "atom")} | tombstones(body)
