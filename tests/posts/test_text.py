@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from posts.clean import clean_html
 from posts.text import (
     ascii_slug,
     excerpt,
@@ -22,6 +23,27 @@ def test_blocks_are_parted_and_space_is_folded():
 def test_an_excerpt_ends_with_a_sentence():
     html = "<p>One two three. Four five six seven. Eight nine ten.</p>"
     assert excerpt(html, 8) == "One two three. Four five six seven."
+
+
+PIECES = st.sampled_from(
+    ["One two. ", "three", " ", "<b>fo</b>ur ", "<br>", "<p>", "</p>", "<li>five</li>", "</div>", "<div>", "a &lt; b ",
+     "caf\u00e9&nbsp;!", '<a href="https://b.example/?a=1&amp;b=2" title="x > y">six</a> ', "<em>", "</em>", "\u2028",
+     '<img src="https://b.example/a.png" alt="a < b">', "<!-- seven -->", "<script>eight</script>", "\x0b", "&amp;lt;"]
+)  # fmt: skip
+
+
+@given(st.lists(PIECES, max_size=120).map("".join), st.integers(1, 30))
+def test_the_beginning_of_a_text_has_the_words_that_the_whole_begins_with(
+    raw: str, words: int
+) -> None:
+    html = clean_html(raw, None)
+    whole = plain_text(html).split()
+    shown = excerpt(html, words).removesuffix("…").split()
+    assert len(shown) <= words
+    assert [word.rstrip(",;:–—-") for word in whole[: len(shown)]] == [
+        word.rstrip(",;:–—-") for word in shown
+    ]
+    assert len(whole) > words or shown == whole
 
 
 def test_an_excerpt_of_one_long_sentence_says_that_it_goes_on():
