@@ -125,10 +125,6 @@ def _maps(web: str, moved: Mapping[str, str], gone: Iterable[str]) -> list[str]:
         *(f"    {_quoted(f'~^{re.escape(path)}[?]')} 1;" for path in sorted(gone)),
         *(f"    {_quoted(f'~^{pattern}$')} 1;" for pattern in _COMMENTS),
         "}",
-        "map $uri $dateline_holds {",
-        f"    default {_quoted(cache_control('/feeds/all.atom'))};",
-        f"    ~/archive/ {_quoted(cache_control('/feeds/all/archive/00001.atom'))};",
-        "}",
         "map $uri $dateline_varies {",
         f"    default {_quoted(vary(is_styled=True))};",
         f"    ~[.]json$ {_quoted(vary(is_styled=False))};",
@@ -164,8 +160,13 @@ def _documents(web: str, hubs: Sequence[str], daemon: str | None) -> list[str]:
     part = rf"(?<document>[a-z0-9][a-z0-9-]*/archive/[0-9]+\.(?:{_FORMATS}))"
     own = _literal(f"{web}/feeds/") + "$document"
     return [
-        *_location(name, "@page", _links(own, hubs), daemon),
-        *_location(part, "@page_of_archive", _links(own, ()), None),
+        *_location(name, "@page", _of_feed(cache_control("/feeds/all.atom"), own, hubs), daemon),
+        *_location(
+            part,
+            "@page_of_archive",
+            _of_feed(cache_control("/feeds/all/archive/00001.atom"), own, ()),
+            None,
+        ),
     ]
 
 
@@ -175,15 +176,22 @@ def _links(own: str, hubs: Sequence[str]) -> str:
     return _literal(link_header(place, hubs)).replace(place, own)
 
 
-def _location(pattern: str, page: str, links: str, daemon: str | None) -> list[str]:
-    """Documents, and the same as `page` for a browser that opens one: it shows no XML that has a type of feeds."""
-    headers = _headers(
-        ("Cache-Control", "$dateline_holds"),
+def _of_feed(holds: str, own: str, hubs: Sequence[str]) -> list[str]:
+    return _headers(
+        ("Cache-Control", holds),
         ("Vary", "$dateline_varies"),
-        ("Link", links),
+        ("Link", _links(own, hubs)),
         *CORS,
         *OF_A_BODY,
     )
+
+
+def _location(pattern: str, page: str, headers: Sequence[str], daemon: str | None) -> list[str]:
+    """Documents, and the same as `page` for a browser that opens one: it shows no XML that has a type of feeds.
+
+    A document that is not there goes the way of an error: looking for it first, with `try_files`, costs each answer a
+    fifth.
+    """
     shown = {
         ending: SHOWN_TYPE if media_type in STYLED_TYPES else media_type
         for ending, media_type in MEDIA_TYPES.items()
@@ -204,7 +212,8 @@ def _location(pattern: str, page: str, links: str, daemon: str | None) -> list[s
     return [
         rf'    location ~ "^/feeds/{pattern}\z" {{',
         *_indented("\n".join(lines), 8),
-        "        try_files $uri @missing;",
+        "        error_page 404 = @missing;",
+        "        log_not_found off;",
         "    }",
         f"    location {page} {{",
         *_indented("\n".join([*_types(shown), *headers]), 8),

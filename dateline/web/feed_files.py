@@ -40,6 +40,7 @@ _WANTED = frozenset(
         b"sec-fetch-dest",
     )
 )
+_LONGEST_NAME = 1000
 _SMALL_DELTA = 64 * 1024
 _REMEMBERED = ("Cache-Control", "public, max-age=86400")
 _NO_METHOD = Reply(405, wire(("Allow", METHODS), ("Content-Length", "0"), *CORS))
@@ -92,7 +93,7 @@ class FeedFiles:
         reply = _answer(document, asked)
         if self._on_answer is not None and method == "GET":
             is_conditional = b"if-none-match" in asked or b"if-modified-since" in asked
-            program = asked.get(b"user-agent", b"").decode("latin-1")
+            program = asked.get(b"user-agent", b"")[:_LONGEST_NAME].decode("latin-1")
             self._on_answer(path, reply.status, program, is_conditional)
         return reply
 

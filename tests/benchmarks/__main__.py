@@ -13,6 +13,7 @@ BENCHMARKS = {
     "latency": "sending to a sink that answers 50 ms late, against connections / latency",
     "million": "releasing an issue to a million readers, and the verbs beside it",
     "profile_send": "where our sender's time goes, thread by thread",
+    "serve": "304 and 200 of a prepared feed from the daemon, against nginx on the same core",
     "send": "sending a digest over SMTP, against smtp-source, nodemailer and smtplib",
 }
 

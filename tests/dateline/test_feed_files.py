@@ -7,6 +7,8 @@ from pathlib import Path
 
 import brotli
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from lxml import etree
 
 from dateline.web import feed_documents
@@ -431,3 +433,46 @@ def test_each_answer_is_told_to_whoever_counts_readers(server: FeedServer) -> No
         ("/feeds/all.atom", 200, "Feedly/1.0 (7 subscribers)", False),
         ("/feeds/all.atom", 304, "", True),
     ]
+
+
+_HEADERS = ("if_none_match", "if_modified_since", "accept_encoding", "a_im", "sec_fetch_dest")
+_VALUES = st.one_of(
+    st.text(st.characters(max_codepoint=255), max_size=40),
+    st.sampled_from(["*", "gzip", "br;q=0", "feed", '"x"', "document", ""]),
+    st.sampled_from(["{etag}", "W/{etag}", '"y", {etag}', "{date}", "{date}x"]),
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    method=st.sampled_from(["GET", "HEAD", "OPTIONS", "POST", "TRACE"]),
+    asked=st.dictionaries(st.sampled_from(_HEADERS), _VALUES),
+)
+def test_whatever_is_asked_the_answer_is_one_that_the_rules_know(
+    server: FeedServer, method: str, asked: dict[str, str]
+) -> None:
+    whole = server.ask("/feeds/all.atom").headers
+    filled = {
+        name: value.replace("{etag}", whole["etag"]).replace("{date}", whole["last-modified"])
+        for name, value in asked.items()
+    }
+    answer = server.ask("/feeds/all.atom", method, **filled)
+    if method not in ("GET", "HEAD"):
+        assert answer.status == (204 if method == "OPTIONS" else 405)
+        return
+    # RFC 9110 13.2.2: the tag decides where there is one, the date only without it.
+    if answer.status == 304:
+        if "if_none_match" in filled:
+            named = filled["if_none_match"]
+            assert named.strip() == "*" or whole["etag"].strip('"') in named
+        else:
+            assert filled["if_modified_since"].strip() == whole["last-modified"]
+        assert answer.body == b""
+        return
+    assert answer.status == 200
+    # A request that forbids the document as it is does not have it.
+    forbids = "q=0" in filled.get("accept_encoding", "")
+    assert filled.get("if_none_match") != whole["etag"] or forbids
+    assert "if_none_match" in filled or filled.get("if_modified_since") != whole["last-modified"]
+    coding = answer.headers.get("content-encoding", "identity")
+    assert answer.body == b"" if method == "HEAD" else UNPACK[coding](answer.body) == BODY
