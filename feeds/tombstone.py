@@ -10,8 +10,10 @@ from lxml import etree
 from feeds.entry import cut_out_of_atom, render_fields
 from feeds.feedgen_ext import NAMESPACES, atom_date
 from feeds.fields import EntryFields, entry_id, text_html
+from posts.catalogue import primary_language
 from posts.dates import short_date
 from posts.model import Post, post_url
+from posts.notes import GONE_AT_SOURCE
 from posts.settings import Site
 from posts.text import one_line
 
@@ -19,9 +21,13 @@ _LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _TITLES = MappingProxyType(
     {"en": "Withdrawn: a post of {date}", "es": "Retirada: una nota del {date}"}
 )
-_WITHOUT_REASON = MappingProxyType(
-    {"en": "This post was withdrawn.", "es": "Esta nota fue retirada."}
+_OURS = MappingProxyType(
+    {
+        "This post was withdrawn.": "Esta nota fue retirada.",
+        GONE_AT_SOURCE: "Ya no está en su origen.",
+    }
 )
+"""What we say ourselves of a withdrawal, and that in Spanish; a person's reason stays as it was written."""
 
 
 def render_tombstone(
@@ -43,7 +49,7 @@ def render_tombstone(
         etree.SubElement(etree.SubElement(stone, f"{name}by"), "name").text = one_line(by)
     if reason and one_line(reason):
         comment = etree.SubElement(stone, f"{name}comment")
-        comment.text = one_line(reason)
+        comment.text = _said(reason, language or "en")
         if language:
             comment.set(_LANG, language)
     return {"atom": cut_out_of_atom(stone)}
@@ -56,8 +62,8 @@ def render_withdrawal(
 
     It repeats no word of the post, its title included: that may be what had to go. `reason` says what there is to say.
     """
-    language = "es" if site.language.partition("-")[0].lower() == "es" else "en"
-    said = one_line(reason or "") or _WITHOUT_REASON[language]
+    language = "es" if primary_language(site.language) == "es" else "en"
+    said = _said(reason or "This post was withdrawn.", language)
     moment = when.astimezone(UTC).replace(microsecond=0)
     return render_fields(
         EntryFields(
@@ -71,3 +77,8 @@ def render_withdrawal(
             updated=moment,
         )
     )
+
+
+def _said(reason: str, language: str) -> str:
+    said = one_line(reason)
+    return _OURS.get(said, said) if primary_language(language) == "es" else said

@@ -241,6 +241,6 @@ def _update_card(post: Post, reader: Reader) -> Card:
         language=reader.language,
         dir=direction(reader.language),
         byline="",
-        excerpt=public_reason(post) or gettext("No reason was given."),
+        excerpt=gettext(public_reason(post) or "No reason was given."),
         lead=False,
     )

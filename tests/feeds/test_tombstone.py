@@ -11,6 +11,7 @@ from feeds.entry import render_entry
 from feeds.spec import list_feeds
 from feeds.tombstone import render_tombstone, render_withdrawal
 from posts.model import Status
+from posts.notes import GONE_AT_SOURCE
 from tests.feeds.arrange import NOON, WEB_URL, a_post, a_site
 
 AT = "{http://purl.org/atompub/tombstones/1.0}"
@@ -86,3 +87,14 @@ def test_a_withdrawal_without_a_reason_says_so_in_the_sites_language() -> None:
     item = json.loads(entry["json"])
     assert item["summary"] == "Esta nota fue retirada."
     assert item["title"].startswith("Retirada: una nota del 15 sept")
+
+
+def test_what_we_say_ourselves_of_a_withdrawal_is_said_in_the_sites_language() -> None:
+    stone = render_tombstone(
+        "tag:x.example,2009:1", when=NOON, reason=GONE_AT_SOURCE, language="es-MX"
+    )
+    assert "Ya no está en su origen." in stone["atom"].decode()
+    stone = render_tombstone(
+        "tag:x.example,2009:1", when=NOON, reason="It was wrong.", language="es"
+    )
+    assert "It was wrong." in stone["atom"].decode()
