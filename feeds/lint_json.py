@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 
 from feeds.lint_faults import Faults, html_faults, is_absolute, is_web_address, rfc3339_moment
-from feeds.lint_xml import Outline
+from feeds.lint_xml import Outline, subscription_url
 from posts.text import strip_illegal
 from posts.tree import words
 
-_ARCHIVE = re.compile(r"/archive/\d+\.json$")
 _VERSION = "https://jsonfeed.org/version/1.1"
-_ARCHIVE = re.compile(r"/archive/[0-9]+\.json$")
 _TOP = words(
     "version title home_page_url feed_url description user_comment next_url icon favicon authors"
     " author language expired hubs items"
@@ -49,7 +46,7 @@ def lint_json(body: bytes, url: str, faults: Faults) -> Outline | None:
     if not _text(top, "title"):
         faults.add("json.title", "it has no title")
     # JSON Feed 1.1: feed_url is the feed's identity, so every document of an archive has that of its feed.
-    own = _ARCHIVE.sub(".json", url)
+    own = subscription_url(url)
     if top.get("feed_url") != own:
         faults.add("json.self", f"its feed_url says {top.get('feed_url')}, its feed's is {own}")
     _check_common(top, _TOP, _TOP_ADDRESSES, faults, None)

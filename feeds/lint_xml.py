@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from lxml import etree
 
 from feeds.lint_faults import Faults
+
+_IN_ARCHIVE = re.compile(r"/archive/\d+(?=\.[a-z]+\Z)")
 
 DEEPEST = 50
 """A feed is five elements deep; libxml2's validation calls itself for each level."""
@@ -24,6 +27,11 @@ class Outline:
     removed: tuple[str, ...] = ()
     links: Mapping[str, str] = field(default_factory=dict)
     is_archive: bool = False
+
+
+def subscription_url(url: str) -> str:
+    """The address that readers of a document subscribe to: its own, or that of the feed whose archive it is part of."""
+    return _IN_ARCHIVE.sub("", url)
 
 
 def parse_xml(body: bytes, faults: Faults) -> etree._Element | None:

@@ -1,5 +1,6 @@
 """`dateline feeds`: what is published."""
 
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from dateline.cli.frame import (
 
 @click.group()
 def feeds() -> None:
-    """What is published: the feeds and their addresses."""
+    """What is published: the feeds, their addresses, and our linter over them."""
 
 
 @feeds.command(name="list")
@@ -67,6 +68,33 @@ def list_command(config_path: Path, *, as_json: bool) -> None:
     )
     for line in audience_lines(audiences):
         click.echo(line)
+
+
+@feeds.command(name="check")
+@config_option
+@click.argument("feed", required=False)
+@json_option
+def check_command(config_path: Path, feed: str | None, *, as_json: bool) -> None:
+    """Read every published document back (or those of FEED), and name each rule that is broken.
+
+    The rules are those of Atom, RSS and JSON Feed, and between documents: one id in all formats, an archive that is
+    whole. A build asks the same linter before a document goes live. Exit code 1 where there is a fault.
+    """
+    from dateline.actions.feeds import check_feeds
+
+    result = check_feeds(opened(config_path), feed=feed)
+    if as_json:
+        print_json(
+            {"documents": result.documents, "faults": [asdict(fault) for fault in result.faults]}
+        )
+    else:
+        for fault in result.faults:
+            click.echo(str(fault))
+        faults = len(result.faults)
+        told = f"{faults} fault{'s' * (faults != 1)}" if faults else "no fault"
+        click.echo(f"{result.documents} documents read, {told}.")
+    if result.faults:
+        sys.exit(1)
 
 
 @feeds.command(name="nginx")
