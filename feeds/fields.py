@@ -84,8 +84,8 @@ def entry_fields(
     notes = correction_lines(post, zone)
     has_comments = content.comments_url is not None or content.comments_feed_url is not None
     summary = one_line(content.summary or excerpt(content.html, SUMMARY_WORDS))
-    if headline:
-        summary = " ".join([*(f"{label}: {note}" for label, note in notes), summary]).rstrip()
+    # Lists show summaries, and a headline has nothing else.
+    summary = " ".join([*(f"{label}: {note}" for label, note in notes), summary]).rstrip()
     return EntryFields(
         id=entry_id(post.guid),
         title=_title(post),

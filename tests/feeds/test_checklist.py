@@ -291,8 +291,9 @@ def test_notes_of_corrections_stand_above_the_text_newest_first_in_the_posts_lan
     assert channel(CORRECTED).findtext("item/content:encoded", namespaces=NS) == html
 
 
-def test_a_headline_carries_the_notes_in_its_summary() -> None:
-    assert json_feed(CORRECTED, headline=True)["items"][0]["summary"] == (
+@pytest.mark.parametrize("headline", [False, True])
+def test_lists_that_show_summaries_show_the_notes_too(headline: bool) -> None:
+    assert json_feed(CORRECTED, headline=headline)["items"][0]["summary"] == (
         "Corrección, 16 sept 2009: Fue el martes. Corrección, 15 sept 2009: Fue <el> lunes. En breve."
     )
 
