@@ -250,6 +250,16 @@ def test_a_former_owner_names_nothing_more(engine: sa.Engine, issue: int) -> Non
     assert on_wire(engine, issue) == []
 
 
+def test_a_former_owner_gives_nothing_back(engine: sa.Engine, issue: int) -> None:
+    one, two = Worker(engine), Worker(engine, "two")
+    one.lease()
+    take_over(engine)
+    two.lease(LATER)
+    assert not one.settle(LATER)
+    assert two.flush([1], now=LATER).named == {1}
+    assert not Worker(engine, "three").lease(LATER)
+
+
 def test_a_late_result_counts_until_the_new_owner_has_named_that_delivery(
     engine: sa.Engine, issue: int
 ) -> None:

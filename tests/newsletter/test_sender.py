@@ -272,6 +272,61 @@ def test_while_the_database_fails_nothing_leaves_and_no_result_is_lost(
     assert wire.unnamed == []
 
 
+class PatientWire(Wire):
+    """Answers its first message at once, and the others when they may not be finished any more: what is on the wire when
+    the flush of that first answer comes back."""
+
+    refused = 0
+
+    def _answer(self, parcel: Parcel) -> None:
+        assert self._supply is not None
+        gives_up = asyncio.get_running_loop().time() > self.until
+        if self.recipients and self._supply.may_finish(parcel) and not gives_up:
+            asyncio.get_running_loop().call_later(0.01, self._answer, parcel)
+            return
+        self.refused += not self._supply.may_finish(parcel)
+        super()._answer(parcel)
+
+    def start(self, supply: Supply) -> None:
+        """Begins."""
+        super().start(supply)
+        self.until = asyncio.get_running_loop().time() + 5
+
+
+def test_design_9_what_is_on_the_wire_when_its_issue_is_paused_gets_no_final_dot(
+    sqlite_engine: sa.Engine,
+) -> None:
+    issue = a_released_issue(sqlite_engine, 60)
+    wire = PatientWire(
+        sqlite_engine, issue, hook=lambda nth: set_status(sqlite_engine, issue, "paused")
+    )
+    send(wire, flush_every=1)
+    assert wire.recipients == ["reader1@example.net"]
+    assert wire.refused >= wire.connections - 1
+    assert list(states(sqlite_engine, issue).values()).count(None) == 59
+
+
+def test_design_9_nothing_gets_its_final_dot_when_its_lease_is_nearly_over(
+    sqlite_engine: sa.Engine,
+) -> None:
+    flusher = a_flusher(sqlite_engine)
+    flusher.lease = timedelta(seconds=3)
+    wire = Refusing(sqlite_engine, a_released_issue(sqlite_engine, 5))
+    send(wire, flusher=flusher, enough=lambda state, sender: wire.refused >= 3)
+    assert wire.recipients == []
+
+
+class Refusing(Wire):
+    """Counts those that may not be finished."""
+
+    refused = 0
+
+    def _answer(self, parcel: Parcel) -> None:
+        assert self._supply is not None
+        self.refused += not self._supply.may_finish(parcel)
+        super()._answer(parcel)
+
+
 def test_stopping_gives_back_what_was_not_sent(sqlite_engine: sa.Engine) -> None:
     issue = a_released_issue(sqlite_engine, 200)
     wire = Wire(sqlite_engine, issue)
