@@ -1,6 +1,6 @@
 """Load on a web server over kept connections: wrk where it is installed, else a small generator of our own.
 
-Ours is slower than nginx, so with it only the CPU time a request can be compared, not the rate.
+Ours is slower than nginx, which then waits for it and works in small pieces: ratios against nginx look better than they are.
 """
 
 import re

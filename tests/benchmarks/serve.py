@@ -8,6 +8,7 @@ round. A shared machine moves rates more than CPU time a request, so both are to
 import argparse
 import http.client
 import os
+import shutil
 import signal
 import statistics
 import subprocess
@@ -69,6 +70,8 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--connections", type=int, default=32)
     given = parser.parse_args(argv)
     cores = sorted(os.sched_getaffinity(0))
+    if shutil.which("wrk") is None:
+        print("wrk is missing (apt-get install wrk): the load is too small to compare by")
     with (
         tempfile.TemporaryDirectory() as place,
         _daemon(Path(place) / "newsroom", cores[0]) as (ours, public),
