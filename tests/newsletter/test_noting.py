@@ -195,3 +195,25 @@ def test_a_stop_while_a_lease_is_noted_gives_the_batch_back(sqlite_engine: sa.En
     assert [entry.what for entry in foil.after] == [What.LEASED, What.SETTLED]
     with reading(sqlite_engine) as conn:
         assert conn.execute(sa.select(batches.c.owner)).scalar_one() is None
+
+
+def test_while_a_lease_is_noted_no_other_batch_is_leased(sqlite_engine: sa.Engine) -> None:
+    issue, rounds = a_released_issue(sqlite_engine, 12, batch=3), threading.Semaphore(0)
+    owned: list[int] = []
+
+    class Slow(Foil):
+        def note_after(self, entries: Sequence[Entry]) -> None:
+            for _ in range(0 if owned else 4):  # rounds of the loop that sends
+                rounds.acquire(timeout=8)
+            with reading(sqlite_engine) as conn:
+                query = sa.select(sa.func.count()).where(batches.c.owner.is_not(None))
+                owned.append(conn.execute(query).scalar_one())
+
+    wire = Wire(sqlite_engine, issue)
+    send(
+        wire,
+        flusher=_noting(sqlite_engine, Slow()),
+        enough=lambda state, sender: rounds.release() is not None,
+    )
+    assert owned[0] == 1
+    assert len(wire.recipients) == 12

@@ -2,7 +2,8 @@
 
 from collections import deque
 
-from newsletter.ledger import Batch, Delivery
+from newsletter.flusher import Answer, Followed
+from newsletter.ledger import Batch, Delivery, Flushed, Standing
 from newsletter.on_hand import Held, OnHand
 
 
@@ -29,3 +30,31 @@ def test_an_instant_issue_is_named_before_all_others() -> None:
     hand.held = {1: a_batch(1, 5), 2: a_batch(2, 3, instant=True), 3: a_batch(3, 5)}
     request = hand.request(4, notices=False, lease=False, fresh=False)
     assert {work.batch.issue: len(work.wanted) for work in request.works} == {1: 1, 2: 3, 3: 0}
+
+
+def test_a_batch_is_not_given_back_before_it_is_known_whom_it_is_for() -> None:
+    hand, full = OnHand(), a_batch(1, 2)
+    nothing = hand.request(4, notices=False, lease=True, fresh=False)
+    list(hand.apply(nothing, Answer(leased=full.batch, lease_until=1e9)))
+    assert (hand.is_loading, hand.can_settle) == (True, False)
+    assert hand.request(4, notices=False, lease=False, fresh=False).settle == []
+    hand.follow(Followed(leased=full.batch, deliveries=list(full.pending)))
+    assert (hand.is_loading, hand.pending) == (False, 2)
+
+
+def test_nothing_of_a_batch_whose_issue_stands_still_is_kept_for_the_wire() -> None:
+    hand = OnHand()
+    hand.held = {1: a_batch(1, 4), 2: a_batch(2, 4)}
+    request = hand.request(4, notices=False, lease=False, fresh=False)
+    flushed = {
+        work.batch.id: Flushed(
+            standing=Standing.HELD, named=frozenset(one.number for one in work.wanted)
+        )
+        for work in request.works
+    }
+    list(hand.apply(request, Answer(flushed=flushed, lease_until=1e9)))
+    again = hand.request(0, notices=False, lease=False, fresh=False)
+    flushed[1] = Flushed(standing=Standing.STOPPED)
+    list(hand.apply(again, Answer(flushed=flushed, lease_until=1e9)))
+    assert {job.held.batch.id for job in hand.reserve if job.held is not None} == {2}
+    assert (hand.held[1].named, len(hand.held[1].pending)) == ({}, 0)
