@@ -54,7 +54,11 @@ def _write_private(path: Path, raw: bytes) -> None:
             remedy="Choose another --selector (that is how keys are changed), or --output.",
         ) from None
     except OSError as error:
-        raise Refused(f"the key cannot be written: {error.strerror}", where=str(path)) from None
+        raise Refused(
+            f"the key cannot be written: {error.strerror}",
+            where=str(path),
+            remedy="Name another file with --output.",
+        ) from None
     with os.fdopen(handle, "wb") as file:
         file.write(raw)
         file.flush()

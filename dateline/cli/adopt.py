@@ -136,9 +136,14 @@ def _acts(found: Survey) -> list[str]:
 
 
 def _again(found: Survey) -> str:
-    if not found.released and not found.unfinished:
-        return "Mail goes on as the database says."
-    return "What was released since is composed and mailed again, as the database says: readers get it twice."
+    words = ["Mail goes on as the database says."]
+    if found.released:
+        words.append("What was released since is composed and mailed again: readers get it twice.")
+    if found.unfinished:
+        words.append(
+            "An unfinished issue goes on, once resumed, where this database stands: whoever got it since gets it twice."
+        )
+    return " ".join(words)
 
 
 def _skip(found: Survey) -> str:

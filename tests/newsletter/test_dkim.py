@@ -183,6 +183,11 @@ def test_what_is_prepared_is_what_the_whole_message_gives_and_verifies(
             id="a space on either side of a joint",
         ),
         pytest.param(
+            (b"\r\n\r\nx ", "text.since", b"x\r\n"),
+            {"text.since": b" a\r\n"},
+            id="a field that ends a line which everybody's space began",
+        ),
+        pytest.param(
             (b"\r\n\r\nx\r\n", "text.since", "text.address", b"x\r\n"),
             {"text.since": b"\r\n", "text.address": b" \r\n"},
             id="two fields beside each other",
