@@ -116,7 +116,7 @@ def feed(paper: Paper, visit: Visit) -> Response:
         heading=chosen.title,
         language=language,
         canonical=page_url(chosen, paper.web_url) + ("" if first else f"?page={visit.page}"),
-        feeds=[chosen, every[0]] if chosen is not every[0] else [chosen],
+        feeds=_announced(chosen, every),
         sentence=sentence,
         documents=_documents(paper, chosen),
         newsletters=[
@@ -129,6 +129,13 @@ def feed(paper: Paper, visit: Visit) -> Response:
         days=latest.days,
         pager=build_pager(paper, visit, latest.total, POSTS_A_PAGE),
     )
+
+
+def _announced(chosen: Feed, every: Sequence[Feed]) -> list[Feed]:
+    """What a feed's page announces: the feed itself, that of all posts, and beside a language the other languages."""
+    others = [feed for feed in every if feed.slug.startswith("language-")]
+    beside = others if chosen in others else []
+    return list(dict.fromkeys([chosen, every[0], *beside]))
 
 
 def carries(newsletter: NewsletterSettings, feed: Feed) -> bool:

@@ -180,3 +180,14 @@ def test_a_posts_page_announces_the_feeds_of_its_tags_and_authors(tmp_path: Path
     )
     assert "tag-elsewhere" not in head
     assert 'hreflang="en"' in head
+
+
+def test_the_page_of_a_language_announces_the_other_languages(tmp_path: Path) -> None:
+    press = a_press(tmp_path)
+    a_post(press, "One", name="one")
+    a_post(press, "Uno", name="uno", language="es")
+    head = a_visitor(press).get("/feeds/language-en/").text.partition("</head>")[0]
+    assert head.index("/feeds/language-en.atom") < head.index("/feeds/language-es.atom")
+    assert 'hreflang="es"' in head
+    head = a_visitor(press).get("/feeds/media/").text.partition("</head>")[0]
+    assert "language-es" not in head
