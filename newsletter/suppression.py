@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from newsletter.tables import suppressions
 from newsletter.tokens import Keys
 from posts.prepared import Prepared
+from posts.upsert import insert_into
 
 _CHUNK = 500
 
@@ -40,11 +41,7 @@ def suppress_hash(
 ) -> bool:
     """As `suppress`, by hash. Safe to call twice and by two processes at once."""
     values = {"address_hash": address_hash, "reason": reason, "detail": detail, "at": now}
-    if conn.dialect.name == "postgresql":
-        from sqlalchemy.dialects.postgresql import insert
-    else:
-        from sqlalchemy.dialects.sqlite import insert  # type: ignore[assignment]  # the same call on both
-    statement = insert(suppressions).values(values).on_conflict_do_nothing()
+    statement = insert_into(conn, suppressions).values(values).on_conflict_do_nothing()
     # the row is asked for: on PostgreSQL the row count of this statement is -1
     added = conn.execute(statement.returning(suppressions.c.address_hash))
     return added.one_or_none() is not None
