@@ -80,8 +80,14 @@ class Reply:
     @property
     def enhanced(self) -> str | None:
         """The enhanced status code (RFC 3463) where the reply begins with one of its own class."""
-        found = _ENHANCED.match(self.text)
-        return found[0] if found and found[1] == str(self.code)[0] else None
+        return _enhanced(self.text[:12], self.code // 100)
+
+
+@lru_cache(maxsize=256)
+def _enhanced(beginning: str, code_class: int) -> str | None:
+    """By the first characters, which are few: what follows them, a queue's id, is another each time."""
+    found = _ENHANCED.match(beginning)
+    return found[0] if found and found[1] == str(code_class) else None
 
 
 class ReplyReader:
@@ -94,6 +100,13 @@ class ReplyReader:
 
     def feed(self, received: bytes) -> list[Reply]:
         """The replies that `received` completes, in order."""
+        if not (self._rest or self._lines):
+            # as a rule an answer to a final dot, which is new each time, and behind it those to the next envelope
+            first, found, others = received.partition(b"\r\n")
+            if found and b"\n" not in first and (reply := _single(first)) is not None:
+                known = _burst(others)
+                if known is not None:
+                    return [reply, *known]
         self._rest += received
         *lines, self._rest = self._rest.split(b"\n")
         if len(self._rest) > MAX_LINE:
@@ -133,6 +146,18 @@ def _single(line: bytes) -> Reply | None:
         return None
     text = _printable(match[3] or b"")
     return Reply(int(match[1]), text[:MAX_TEXT], (text,))
+
+
+@lru_cache(maxsize=64)
+def _burst(received: bytes) -> tuple[Reply, ...] | None:
+    """Whole replies of one line each; None where it is anything else. A relay says the same for every envelope."""
+    if not received:
+        return ()
+    *lines, rest = received.split(b"\r\n")
+    replies = [_single(line) for line in lines]
+    if rest or len(received) > MAX_LINE or any(b"\n" in line for line in lines):
+        return None
+    return tuple(reply for reply in replies if reply is not None) if all(replies) else None
 
 
 def _printable(raw: bytes) -> str:

@@ -118,5 +118,5 @@ def test_a_lapsed_lease_of_another_is_taken_over_and_our_own_is_renewed_first(
     answer = me.turn(Request(works=[work], recover=True))
     assert answer.flushed[mine.id].standing is Standing.HELD
     with reading(engine) as conn:
-        owners = dict(conn.execute(sa.select(batches.c.issue, batches.c.owner)).tuples().all())
+        owners = dict(conn.execute(sa.select(batches.c.issue, batches.c.owner)).all())
     assert owners == {ours: "me", theirs: None}

@@ -123,3 +123,40 @@ def test_policy_is_marked_so_that_several_in_a_row_stop_the_relay(line: str) -> 
 )
 def test_who_is_called_dead(code: int | None, enhanced: str | None, text: str, dead: bool) -> None:
     assert is_dead(code, enhanced, text) is dead
+
+
+def _read_at_once(received: bytes) -> list[Reply] | str:
+    try:
+        return ReplyReader().feed(received)
+    except BadReply as error:
+        return type(error).__name__
+
+
+def _read_byte_by_byte(received: bytes) -> list[Reply] | str:
+    reader, found = ReplyReader(), []
+    try:
+        for place in range(len(received)):
+            found += reader.feed(received[place : place + 1])
+    except BadReply as error:
+        return type(error).__name__
+    return found
+
+
+_PIECES = st.sampled_from(
+    [
+        *(
+            b"250 2.1.0 Ok",
+            b"354 go",
+            b"250-more",
+            b"250 2.0.0 Ok: queued as 4F1",
+            b"25",
+            b"nonsense",
+        ),
+        *(b"\r\n", b"\n", b"\r", b"550 5.1.1 no", b"421", b" ", b"x" * 2100),
+    ]
+)
+
+
+@given(st.lists(_PIECES, max_size=12).map(b"".join))
+def test_a_burst_is_read_as_its_bytes_one_by_one(received: bytes) -> None:
+    assert _read_at_once(received) == _read_byte_by_byte(received)
