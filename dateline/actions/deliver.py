@@ -83,6 +83,7 @@ def deliver(
     refuse_dead_links(press)
     refuse_open_talk(press)
     refuse_held(press)
+    load_signing_keys(press)  # beside a daemon too: it would be followed for ever, since it waits for the key
     with DeliverLock(press.var) as lock:
         if not lock.acquire("dateline deliver"):
             return follow(press, issue, until_done, stop, progress, lock.holder())

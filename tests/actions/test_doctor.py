@@ -18,6 +18,7 @@ from dateline.actions.signing import list_key_faults, load_signing_keys
 from dateline.actions.status import status
 from dateline.cli.main import dateline
 from dateline.config import load_config
+from dateline.deliver_lock import DeliverLock
 from dateline.press import Press, open_press
 from newsletter import subscribers, subscriptions
 from newsletter.dkim_keys import make_key
@@ -105,6 +106,10 @@ def test_nothing_is_sent_while_a_key_cannot_be_used(press: Press) -> None:
     (signing.var / "dkim-s1.pem").unlink()
     with pytest.raises(Refused, match="mail cannot be signed"):
         deliver(signing)
+    with DeliverLock(signing.var) as lock:  # a daemon, which waits for the key
+        assert lock.acquire("the daemon's delivery program")
+        with pytest.raises(Refused, match="mail cannot be signed"):
+            deliver(signing)
     assert not list(signing.var.glob("outbox/new/*"))
 
 
