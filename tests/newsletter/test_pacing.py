@@ -1,8 +1,10 @@
 """`newsletter/pacing.py`: a set rate is kept, a slower one is found when the relay asks for it."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
-from newsletter.pacing import Pacer
+from newsletter.pacing import Pacer, parse_limit
 
 
 def sent_in(pacer: Pacer, start: float, seconds: float, *, accepted: bool = True) -> int:
@@ -103,3 +105,24 @@ def test_it_never_stands_still() -> None:
     assert pacer.rate_per_s is not None
     assert pacer.rate_per_s >= 1 / 60
     assert pacer.wait(51 * 3600.0) == 0.0
+
+
+HOUR_LIMIT = parse_limit("10 in 1h")
+
+
+@pytest.mark.parametrize(
+    ("since_slot_s", "free"),
+    [
+        pytest.param(3600, 0, id="what was named at the end of its slot is not an hour old"),
+        pytest.param(3660, 0, id="what was named then may have left a slot later"),
+        pytest.param(3719, 0, id="one second before that is an hour ago"),
+        pytest.param(3720, 10, id="all of it is more than an hour ago"),
+    ],
+)
+def test_a_limit_is_kept_whenever_in_its_slot_a_message_was_named_and_left(
+    since_slot_s: int, free: int
+) -> None:
+    slot = HOUR_LIMIT.slot_of(datetime(2026, 9, 15, 18, 0, 59, tzinfo=UTC))
+    counted, now = [(slot, 10)], slot + timedelta(seconds=since_slot_s)
+    assert HOUR_LIMIT.free(counted, now) == free
+    assert HOUR_LIMIT.opens(counted, now) == max(now, slot + timedelta(seconds=3720))
