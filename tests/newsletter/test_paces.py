@@ -75,6 +75,15 @@ def test_what_was_named_and_never_sent_counts_no_more(engine: sa.Engine) -> None
     assert name(engine, 50, NOW + timedelta(seconds=9), returned=12).granted == 12
 
 
+def test_what_is_given_back_is_taken_from_the_oldest_so_that_the_rest_counts_for_longer(
+    engine: sa.Engine,
+) -> None:
+    name(engine, 25, NOW)
+    name(engine, 25, NOW + timedelta(minutes=30))
+    name(engine, 0, NOW + timedelta(minutes=31), returned=25)
+    assert name(engine, 99, NOW + timedelta(minutes=70)).granted == 25
+
+
 def test_more_than_is_wanted_is_not_granted_after_a_return_of_more_than_counted(
     engine: sa.Engine,
 ) -> None:
