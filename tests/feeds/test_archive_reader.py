@@ -13,10 +13,13 @@ from hypothesis import strategies as st
 
 from feeds.spec import MEDIA_TYPES
 from newsletter import tables as _newsletter_tables  # noqa: F401  registers its tables
-from posts.database import open_engine
+from posts import store
+from posts.database import open_engine, writing
+from posts.model import IncomingPost
+from posts.reconcile import decision
 from posts.tables import metadata
-from tests.feeds.arrange import NOON, WEB_URL, save
-from tests.feeds.newsroom import Newsroom
+from tests.feeds.arrange import NOON, WEB_URL, a_content, a_site, save
+from tests.feeds.newsroom import GUID, Newsroom
 from tests.feeds.reader import entries, read_all, tombstones
 
 TAGS = ("Air", "Juárez", "Water")
@@ -282,3 +285,54 @@ def test_a_feed_of_posts_with_enclosures_and_one_without_texts(full: Newsroom) -
     assert full.titles("/feeds/media.atom") == []
     assert b"<content" not in full.files()["/feeds/headlines.atom"]
     assert full.titles("/feeds/headlines.atom") == full.titles("/feeds/all.atom")
+
+
+def many(engine: sa.Engine, count: int) -> None:
+    """So many short posts."""
+    for start in range(0, count, 500):
+        with writing(engine) as conn:
+            for number in range(start + 1, start + 501):
+                moment = NOON + timedelta(minutes=number)
+                content = a_content(title=f"Post {number}", tags=(TAGS[number % 3],))
+                incoming = IncomingPost(
+                    source="content",
+                    external_id=f"{number}",
+                    place=f"{number}.md",
+                    title=content.title,
+                    raw_html=content.html,
+                    guid=f"{GUID}{number}",
+                    slug=f"post-{number}",
+                    published=moment,
+                )
+                choice = decision(
+                    incoming, content, None, now=moment, site=a_site(), first_poll=False
+                )
+                store.save_post(conn, incoming, choice, now=moment)
+
+
+def walked(engine: sa.Engine, folder: Path, count: int) -> None:
+    """Builds, changes some, builds again and walks the archive in every format."""
+    newsroom = Newsroom(engine, folder)
+    many(engine, count)
+    newsroom.build()
+    for number in range(7, count, count // 10):
+        save(engine, number, at=NOON + timedelta(days=400), title=f"Again {number}")
+        newsroom.withdraw(number + 1, NOON + timedelta(days=401))
+    done = newsroom.build(thorough=False)
+    assert len([path for path in done.written if path.startswith("/feeds/all/")]) <= 3 * 10
+    titles = {guid: post.content.title for guid, post in newsroom.public_posts().items()}
+    assert len(titles) == count - 10
+    for format_ in MEDIA_TYPES:
+        found = read_all(newsroom.outlet.public, "all", format_, WEB_URL)
+        assert found == titles
+
+
+def test_a_reader_walks_the_archive_of_1_000_posts(
+    sqlite_engine: sa.Engine, tmp_path: Path
+) -> None:
+    walked(sqlite_engine, tmp_path, 1_000)
+
+
+@pytest.mark.long
+def test_a_reader_walks_the_archive_of_10_000_posts(engine: sa.Engine, tmp_path: Path) -> None:
+    walked(engine, tmp_path, 10_000)
