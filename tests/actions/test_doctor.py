@@ -238,6 +238,12 @@ def test_what_is_no_file_with_a_key_is_refused_unread(
     )
 
 
+def test_two_keys_under_one_name_sign_nothing(press: Press) -> None:
+    lines = made(press.folder)["config"]
+    with pytest.raises(Refused, match='"s1" of frontera.example'):
+        load_signing_keys(configured(press, lines, lines))
+
+
 def test_a_domain_that_is_none_is_named_once(press: Press) -> None:
     lines = str(made(press.folder)["config"]).replace(DOMAIN, "exa mple")
     faults = list_key_faults(configured(press, lines))

@@ -162,7 +162,15 @@ PLACES = [
     pytest.param('<p onclick="{{ reader.name }}">x</p>', "onclick", id="event"),
     pytest.param("<!-- {{ reader.name }} -->", "comment", id="comment"),
     pytest.param("<p {{ reader.name }}>x</p>", "attribute", id="name of an attribute"),
+    pytest.param('<iframe srcdoc="{{ reader.name }}">x</iframe>', "srcdoc", id="a document"),
+    pytest.param("<p><x{{ reader.name }}>x</p>", "the name of a tag", id="name of a tag"),
 ]
+
+
+def test_a_field_that_is_not_printed_as_it_stands_is_refused(tmp_path: Path) -> None:
+    for printed in (html_page("{{ reader }}"), text_page("{{ reader }}")):
+        with pytest.raises(TemplateError, match="changes a personal field"):
+            issue_of(tmp_path, printed)
 
 
 @pytest.mark.parametrize(("html", "named"), PLACES)
