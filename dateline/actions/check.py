@@ -14,6 +14,7 @@ from dateline.actions.signing import list_key_faults
 from dateline.config import Loaded
 from dateline.press import Press
 from dateline.templating import template_folders
+from feeds.serving import served_type
 from newsletter.trial import newsletter_faults, notice_faults
 from newsletter.words import furnished_languages
 from posts.database import integrity_faults, reading
@@ -73,8 +74,22 @@ def _config(press: Press, loaded: Loaded) -> Iterator[Found]:
         where = loaded.places.nearest("mail", "dkim", fault.index, fault.setting)
         what = f"mail.dkim.{fault.setting} {fault.what}"
         yield Found(part="config", where=where, what=what)
+    yield from _redirects(press, loaded)
     for index, newsletter in enumerate(config.newsletters):
         yield from _newsletter(press, loaded, index, newsletter.subject, newsletter.template)
+
+
+def _redirects(press: Press, loaded: Loaded) -> Iterator[Found]:
+    """Redirects to a document that is not published, and those that a document stands in the way of."""
+    documents = press.public / "feeds"
+    for index, rule in enumerate(press.config.redirects if documents.is_dir() else ()):
+        at = ("redirects", index)
+        if served_type(rule.to) and not (press.public / rule.to[1:]).is_file():
+            where = loaded.places.nearest(*at, "to")
+            yield Found(part="config", where=where, what=f"no such feed is published: {rule.to}.")
+        if served_type(rule.from_) and (press.public / rule.from_[1:]).is_file():
+            what = f"a feed lies there, and is served instead: {rule.from_}."
+            yield Found(part="config", where=loaded.places.nearest(*at, "from"), what=what)
 
 
 def _newsletter(

@@ -123,7 +123,7 @@ class FeedDocuments:
                 # Of the open file, not of the name: a build may replace it in between.
                 mark = _mark(found := os.fstat(file.fileno()))
                 body = file.read()
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        except OSError:  # not there, no file, or not ours to read: no document
             return None
         bodies = {IDENTITY: body}
         for coding, ending in _ENDINGS.items():

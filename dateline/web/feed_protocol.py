@@ -120,7 +120,11 @@ class FeedProtocol(HttpToolsProtocol):
         if "%" in path:
             path = urllib.parse.unquote(path)
         query = parsed.query.decode("latin-1") if parsed.query else ""
-        return self._give_reply(self.parser.get_method().decode("ascii"), path, query, self.headers)
+        method = self.parser.get_method().decode("ascii")
+        try:
+            return self._give_reply(method, path, query, self.headers)
+        except Exception:  # noqa: BLE001, a mistake of ours: the long way meets it again, tells it and answers 500
+            return None
 
     def _send(self, reply: Reply) -> None:
         keeps = self.parser.should_keep_alive() and self.parser.get_http_version() != "1.0"

@@ -8,8 +8,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from dateline.actions.build import build
+from dateline.actions.check import check
 from dateline.actions.migrate import migrate_database
-from dateline.config import load_config
+from dateline.config import load_config, read_config
 from dateline.press import Press, open_press
 from dateline.web.app import build_app
 from tests.feeds.arrange import NOON, save
@@ -138,3 +139,23 @@ def _titles(body: bytes, format_: str) -> list[str]:
     parsed = feedparser.parse(body)
     assert not parsed.bozo
     return [entry.title for entry in parsed.entries]
+
+
+def test_check_names_redirects_that_lead_nowhere_or_never_count(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    wrong = """
+[[redirects]]
+from = "/a.xml"
+to = "/feeds/none.atom"
+[[redirects]]
+from = "/feeds/all.json"
+to = "/feeds/all.atom"
+"""
+    build(a_press(tmp_path, wrong))
+    loaded = read_config(path, {})
+    found = [
+        str(one).replace(f"{tmp_path}/", "") for one in check(a_press(tmp_path, wrong), loaded)
+    ]
+    assert "config.toml:15: no such feed is published: /feeds/none.atom." in found
+    assert "config.toml:17: a feed lies there, and is served instead: /feeds/all.json." in found
+    assert not any("/feeds/all.rss" in one for one in found)

@@ -11,9 +11,12 @@ import pytest
 import requests
 import uvicorn
 
-from dateline.web.feed_protocol import MAX_HEAD_BYTES, feed_protocol
+from dateline.daemon import _build_server
+from dateline.web.feed_protocol import MAX_HEAD_BYTES, FeedProtocol, feed_protocol
 from dateline.web.replies import Reply
+from feeds.audience import Audience
 from tests.dateline.feed_server import FeedServer
+from tests.dateline.web.arrange import a_press
 
 BODY = "<feed>ñ</feed>".encode() * 100
 
@@ -213,3 +216,21 @@ def test_a_hostile_first_line_gets_an_answer_that_it_did_not_write(
     assert b"set-cookie" not in head.replace(b"%0d%0aset-cookie", b"")
     assert b"location: http://evil" not in head
     assert not head.startswith(b"http/1.1 5")
+
+
+def test_a_mistake_of_ours_is_told_as_one(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(path: str) -> None:
+        raise RuntimeError(path)
+
+    monkeypatch.setattr(running.feeds.documents, "find", broken)
+    assert requests.get(f"{running.url}/feeds/all.atom", timeout=10).status_code == 500
+    monkeypatch.undo()
+    assert requests.get(f"{running.url}/feeds/all.atom", timeout=10).status_code == 200
+
+
+def test_the_daemon_goes_the_short_way(tmp_path: Path) -> None:
+    server = _build_server(a_press(tmp_path), None, Audience())
+    assert isinstance(server.config.http, type)
+    assert issubclass(server.config.http, FeedProtocol)
