@@ -1,10 +1,19 @@
 """What a feed reader sees between two builds, from the store to the wire: deltas, removals, old addresses."""
 
 import json
+import os
+import socket
+import sqlite3
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 import feedparser
 import pytest
+import uvicorn
 from starlette.testclient import TestClient
 
 from dateline.actions.build import build
@@ -13,7 +22,9 @@ from dateline.actions.migrate import migrate_database
 from dateline.config import load_config, read_config
 from dateline.press import Press, open_press
 from dateline.web.app import build_app
-from tests.feeds.arrange import NOON, save
+from dateline.web.feed_files import FeedFiles
+from dateline.web.feed_protocol import feed_protocol
+from tests.feeds.arrange import NOON, program, save
 
 CONFIG = """
 [site]
@@ -131,6 +142,53 @@ def test_the_front_page_and_an_unknown_tag_are_still_the_sites(press: Press) -> 
     client = a_client(press)
     assert client.get("/").status_code == 200
     assert client.get("/tag/nothing/feed/").status_code == 404
+
+
+def test_rfc3229_newsboat_puts_a_delta_together_with_what_it_has(
+    press: Press, tmp_path: Path
+) -> None:
+    newsboat = program("newsboat", "newsboat")
+    seen: list[int] = []
+    app = build_app(press, on_answer=lambda path, status, *_: seen.append(status))
+    home = tmp_path / "newsboat"
+    home.mkdir()
+    (home / "config").write_text("reload-time 0\n")
+    with _served(app) as port:
+        (home / "urls").write_text(f"http://127.0.0.1:{port}/feeds/all.atom\n")
+        command = [newsboat, "-u", str(home / "urls"), "-c", str(home / "cache.db")]
+        command += ["-C", str(home / "config"), "-x", "reload"]
+        reload = partial(
+            subprocess.run, command, env={**os.environ, "HOME": str(home)}, check=True, timeout=60
+        )
+        reload()
+        reload()  # it keeps the first answer's validators with the second (newsboat 2734)
+        save(press.engine, 4)
+        save(press.engine, 2, title="Post 2, revised", tags=("Air",))
+        build(press)
+        reload()
+        reload()
+    assert seen[-2:] == [226, 304]
+    with closing(sqlite3.connect(home / "cache.db")) as cache:
+        titles = {row[0] for row in cache.execute("SELECT title FROM rss_item")}
+    assert titles == {"Post 1", "Post 2, revised", "Post 3", "Post 4"}
+
+
+@contextmanager
+def _served(app: FeedFiles) -> Iterator[int]:
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
+    config = uvicorn.Config(
+        app, loop="uvloop", http=feed_protocol(app.reply), lifespan="off", log_config=None
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join(20)
 
 
 def _titles(body: bytes, format_: str) -> list[str]:
