@@ -14,41 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from feeds.archive import SUBSCRIPTION, Member, Place
+from feeds.build_tables import VERSION, open_state, remove_state
 from posts.model import Change
 
-_VERSION = "2"
-_TABLES = """
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS feeds (
-    id INTEGER PRIMARY KEY, slug TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, name TEXT NOT NULL,
-    is_full INTEGER NOT NULL DEFAULT 0, is_live INTEGER NOT NULL DEFAULT 0
-);
-CREATE TABLE IF NOT EXISTS posts (
-    id INTEGER PRIMARY KEY, number INTEGER NOT NULL, at INTEGER NOT NULL, noted INTEGER NOT NULL DEFAULT 0,
-    corrected INTEGER NOT NULL DEFAULT 0, moment INTEGER NOT NULL DEFAULT 0, public INTEGER NOT NULL DEFAULT 0,
-    faulty INTEGER NOT NULL DEFAULT 0, language TEXT NOT NULL DEFAULT '', mark TEXT NOT NULL DEFAULT '',
-    stamp BLOB NOT NULL DEFAULT x''
-);
-CREATE INDEX IF NOT EXISTS posts_faulty ON posts (id) WHERE faulty;
-CREATE INDEX IF NOT EXISTS posts_corrected ON posts (id) WHERE corrected;
-CREATE INDEX IF NOT EXISTS posts_language ON posts (language) WHERE public;
-CREATE TABLE IF NOT EXISTS members (
-    feed INTEGER NOT NULL, post INTEGER NOT NULL, entered INTEGER NOT NULL, document INTEGER,
-    holds INTEGER NOT NULL, withdrawn INTEGER, shown INTEGER NOT NULL DEFAULT 0, moment INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (feed, post)
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS members_post ON members (post);
-CREATE INDEX IF NOT EXISTS members_document ON members (feed, document, entered);
-CREATE INDEX IF NOT EXISTS members_newest ON members (feed, moment, post) WHERE shown;
-CREATE INDEX IF NOT EXISTS members_withdrawn ON members (feed, withdrawn) WHERE withdrawn IS NOT NULL;
-CREATE TABLE IF NOT EXISTS dirty (
-    feed INTEGER NOT NULL, document INTEGER NOT NULL, PRIMARY KEY (feed, document)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS documents (
-    path TEXT PRIMARY KEY, feed INTEGER NOT NULL, document INTEGER NOT NULL, marks TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS documents_feed ON documents (feed, document);
-"""
 _SLICE = 500
 
 
@@ -84,10 +52,10 @@ class BuildState:
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            self._connection = _open(path)
+            self._connection = open_state(path)
         except sqlite3.DatabaseError:
             remove_state(path)
-            self._connection = _open(path)
+            self._connection = open_state(path)
 
     def close(self) -> None:
         """Closes the file."""
@@ -121,7 +89,7 @@ class BuildState:
         """Empties it: it was of another database. What lies under `public/` is compared, not forgotten."""
         for table in ("meta", "feeds", "posts", "members", "dirty", "documents"):
             self._connection.execute(f"DELETE FROM {table}")
-        self.put("version", _VERSION)
+        self.put("version", VERSION)
 
     # Feeds
 
@@ -260,6 +228,19 @@ class BuildState:
         ).fetchall():
             yield [row[0] for row in found]
             after = found[-1][0]
+
+    def stream_stamps(self) -> Iterator[dict[int, bytes]]:
+        """Row ids and stamps of all public posts, in slices."""
+        after = -1
+        while found := self._connection.execute(
+            "SELECT id, stamp, public FROM posts WHERE id > ? ORDER BY id LIMIT ?", (after, _SLICE)
+        ).fetchall():
+            yield {id_: stamp for id_, stamp, public in found if public}
+            after = found[-1][0]
+
+    def count_dirty(self) -> int:
+        """How many documents are to be built."""
+        return int(self._connection.execute("SELECT count(*) FROM dirty").fetchone()[0])
 
     def faulty(self) -> set[int]:
         """The posts that were quarantined when last looked at: few."""
@@ -435,12 +416,6 @@ class BuildState:
         return [_place(row) for row in rows]
 
 
-def remove_state(path: Path) -> None:
-    """Takes the file away, with what SQLite keeps beside it."""
-    for name in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
-        name.unlink(missing_ok=True)
-
-
 def _member(row: tuple[int, int, int, int | None, int, int | None]) -> Member:
     feed, post, entered, document, holds, withdrawn = row
     return Member(
@@ -475,21 +450,3 @@ def _slices(values: Iterable[int]) -> Iterator[list[int]]:
     found = list(values)
     for start in range(0, len(found), _SLICE):
         yield found[start : start + _SLICE]
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None)
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        # Does not wait for the disk at each commit: a power cut may lose the last ones, whose work is then done again.
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.executescript(_TABLES)
-        version = connection.execute("SELECT value FROM meta WHERE key = 'version'").fetchone()
-        if version is None:
-            connection.execute("INSERT INTO meta (key, value) VALUES ('version', ?)", (_VERSION,))
-        elif version[0] != _VERSION:
-            raise sqlite3.DatabaseError("another version")
-        return connection
-    except sqlite3.DatabaseError:
-        connection.close()
-        raise

@@ -11,12 +11,13 @@ from pathlib import Path
 from feeds.archive import SUBSCRIPTION, Place, document_links, document_paths
 from feeds.build_state import BuildState, StoredFeed
 from feeds.document import NEVER, Layout, Sidecar, build_sidecar, lay_out
-from feeds.entries import Entries, Entry
+from feeds.entries import Entries
 from feeds.entry import render_frame
-from feeds.files import Draft, file_marks, is_written, write_documents
+from feeds.files import Draft, Writing, file_marks, is_written
 from feeds.gate import document_faults
 from feeds.membership import as_moment
 from feeds.outlet import Outlet, Published
+from feeds.rendering import Entry
 from feeds.spec import MEDIA_TYPES, Feed, FeedKind
 from feeds.subscription import subscription_places, within_budget
 
@@ -35,14 +36,16 @@ class Documents:
         pool: Executor,
         done: Published,
     ) -> None:
+        self._writing = Writing(pool)
+        self._begun: list[tuple[StoredFeed, int, str, Path]] = []
         self._state = state
         self._entries = entries
         self._outlet = outlet
-        self._pool = pool
         self._done = done
 
     def build(self, feed: Feed, stored: StoredFeed, number: int) -> bool:
-        """Builds one document in every format and writes what differs; False where a post or a rule stood in the way."""
+        """Builds one document in every format and begins to write what differs; False where a post or a rule stood in
+        the way. `finish` lets it out."""
         refused_before = len(self._entries.refused)
         places, entries = self._shown(feed, stored.id, number)
         if len(self._entries.refused) > refused_before or any(
@@ -56,6 +59,13 @@ class Documents:
         good = {format_: layout for format_, layout in layouts.items() if layout is not None}
         self._write(stored, number, good, _changed(places))
         return len(good) == len(layouts)
+
+    def finish(self) -> None:
+        """Lets out what was built since the last time, and remembers the files."""
+        self._writing.finish()
+        for stored, number, path, place in self._begun:
+            self._state.save_document(path, stored.id, number, file_marks(place))
+        self._begun = []
 
     def _shown(self, feed: Feed, id_: int, number: int) -> tuple[list[Place], dict[int, Entry]]:
         if number != SUBSCRIPTION:
@@ -121,12 +131,12 @@ class Documents:
         if number == SUBSCRIPTION:
             for format_ in layouts:
                 self._note(f"{stored.slug}.{format_}", layouts[format_])
-        if different:
-            write_documents(list(different.values()), self._pool)
+        for draft in different.values():
+            self._writing.begin(draft)
         self._done.written += [paths[format_] for format_ in different]
-        for format_, draft in drafts.items():
-            marks = file_marks(draft.path)
-            self._state.save_document(paths[format_], stored.id, number, marks)
+        self._begun += [
+            (stored, number, paths[format_], draft.path) for format_, draft in drafts.items()
+        ]
 
     def _note(self, name: str, layout: Layout) -> None:
         """Writes the sidecar. Whoever finds it beside other bytes than it names does without; so it may come first."""

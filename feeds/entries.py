@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
-from datetime import tzinfo
 
 import sqlalchemy as sa
 
 from feeds.archive import Place
-from feeds.document import document_updated
-from feeds.entry import render_entry, render_frame
-from feeds.fields import entry_id
-from feeds.fragments import FULL, HEADLINE, Fragments, fragment_stamp
-from feeds.gate import Candidate, Frame, entry_faults
+from feeds.fragments import Fragments, fragment_stamp
 from feeds.membership import as_moment
-from feeds.spec import MEDIA_TYPES, Feed, FeedKind, feed_url, list_feeds
+from feeds.rendering import FULL, HEADLINE, Batch, Entry, Rendered, render_batch
+from feeds.spec import Feed, FeedKind
 from feeds.tombstone import render_tombstone, render_withdrawal
 from posts import store
 from posts.errors import PostError
@@ -25,8 +25,9 @@ from posts.notes import public_reason
 from posts.outlines import outline_of
 from posts.settings import Site
 
-Entry = Mapping[str, bytes]
-"""The bytes of one place by format; a format without a word for it has none."""
+_BATCH = 50
+_MANY = 1_000
+"""Past so many entries to render, further processes pay: one takes a second to start."""
 
 
 @dataclass(slots=True)
@@ -55,74 +56,66 @@ class Entries:
         }
         found.update(self.fragments.find(stamps, form))
         missing = [post for post in stamps if post not in found and post not in self.refused]
-        if missing:
-            found.update(self._render(missing, form))
+        for start in range(0, len(missing), _BATCH):
+            batch = self._batch(missing[start : start + _BATCH])
+            found.update(self._keep(batch, render_batch(batch), form))
         return found
 
-    def _render(self, ids: Sequence[int], form: str) -> dict[int, Entry]:
+    def prepare(self, stamps: Iterable[Mapping[int, bytes]]) -> None:
+        """Renders what is not kept of many posts, in several processes where that is quicker.
+
+        `stamps` come in slices, and so many batches are at work as there are processes: memory does not grow.
+        """
+        slices = self._missing(stamps)
+        first: list[list[int]] = []
+        for some in slices:
+            first.append(some)
+            if sum(map(len, first)) >= _MANY:
+                break
+        else:
+            return  # few: they are rendered when their document is built
+        context = multiprocessing.get_context("spawn")  # never fork: the daemon has threads
+        workers = os.cpu_count() or 1
+        waiting: deque[tuple[Batch, Future[list[Rendered]]]] = deque()
+        with ProcessPoolExecutor(workers, mp_context=context) as pool:
+            for ids in _chain(first, slices):
+                batch = self._batch(ids)
+                waiting.append((batch, pool.submit(render_batch, batch)))
+                if len(waiting) > 2 * workers:
+                    batch, done = waiting.popleft()
+                    self._keep(batch, done.result(), FULL)
+            for batch, done in waiting:
+                self._keep(batch, done.result(), FULL)
+
+    def _missing(self, stamps: Iterable[Mapping[int, bytes]]) -> Iterator[list[int]]:
+        for some in stamps:
+            missing = self.fragments.list_missing(some)
+            for start in range(0, len(missing), _BATCH):
+                yield missing[start : start + _BATCH]
+
+    def _batch(self, ids: Sequence[int]) -> Batch:
         posts = store.list_by_ids(self.conn, ids)
-        slugs = find_slugs(
-            self.conn, "tag", {tag for post in posts.values() for tag in post.content.tags}
-        )
-        made: dict[int, Entry] = {}
-        for id_, post in posts.items():
-            try:
-                made[id_] = self._render_one(post, slugs, form)
-            except PostError as error:
-                self.refused[id_] = (post, error)
-        self._keep_back(made, posts)
-        self.fragments.save(
-            (
-                (id_, fragment_stamp(outline_of(posts[id_]), self.stamp_of, slugs), entry)
-                for id_, entry in made.items()
-            ),
-            form,
-        )
-        self.rendered += len(made)
-        return made
-
-    def _render_one(self, post: Post, slugs: Mapping[str, str], form: str) -> Entry:
-        zone: tzinfo = self.site.zone
-        return render_entry(
-            post,
+        tags = {tag for post in posts.values() for tag in post.content.tags}
+        return Batch(
+            posts=[posts[id_] for id_ in ids if id_ in posts],
+            site=self.site,
             web_url=self.web_url,
-            tag_slugs=slugs,
-            zone=zone,
-            headline=form == HEADLINE,
+            tag_slugs=find_slugs(self.conn, "tag", tags),
         )
 
-    def _keep_back(self, made: dict[int, Entry], posts: Mapping[int, Post]) -> None:
-        """Refuses those entries that our linter finds fault with."""
-        owners = {entry_id(posts[id_].guid): id_ for id_ in made}
-        candidates = [Candidate(id=name, bytes_by_format=made[id_]) for name, id_ in owners.items()]
-        for name, fault in entry_faults(candidates, self._frames(posts.values())).items():
-            id_ = owners.get(name)
-            if id_ is None or id_ not in made:
-                continue
-            del made[id_]
-            error = PostError(
-                f"The post broke a rule of feeds: {fault.what} [{fault.rule}]",
-                where=posts[id_].guid,
-                remedy=fault.remedy or "Mend it at its source; the next poll brings it back.",
-            )
-            self.refused[id_] = (posts[id_], error)
-
-    def _frames(self, posts: Collection[Post]) -> Mapping[str, tuple[Frame, str]]:
-        """The frames that entries are looked at in: as in the feed of all posts."""
-        feed = list_feeds(self.site)[0]
-        return {
-            format_: (
-                render_frame(
-                    feed,
-                    format_,
-                    site=self.site,
-                    web_url=self.web_url,
-                    updated=document_updated(posts),
-                ),
-                feed_url(feed, format_, self.web_url),
-            )
-            for format_ in MEDIA_TYPES
-        }
+    def _keep(self, batch: Batch, rendered: Sequence[Rendered], form: str) -> dict[int, Entry]:
+        """Keeps what was rendered, notes what was refused; gives the entries of `form`."""
+        made = []
+        for post, one in zip(batch.posts, rendered, strict=True):
+            if one.fault is None:
+                stamp = fragment_stamp(outline_of(post), self.stamp_of, batch.tag_slugs)
+                made += [(post.id, kind, stamp, entry) for kind, entry in one.forms.items()]
+            else:
+                what, remedy = one.fault
+                self.refused[post.id] = (post, PostError(what, where=post.guid, remedy=remedy))
+        self.fragments.save(made)
+        self.rendered += len(made)
+        return {id_: entry for id_, kind, _, entry in made if kind == form}
 
     def _taken_back(self, feed: Feed, places: Iterable[Place]) -> dict[int, Entry]:
         """Tombstones; in the feed of updates entries, for there a withdrawal is the news."""
@@ -148,3 +141,8 @@ class Entries:
             )
             for id_, post in posts.items()
         }
+
+
+def _chain(first: Iterable[list[int]], rest: Iterable[list[int]]) -> Iterator[list[int]]:
+    yield from first
+    yield from rest

@@ -6,7 +6,7 @@ import gzip
 import os
 import zlib
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -64,16 +64,32 @@ def write_documents(drafts: Sequence[Draft], pool: Executor) -> None:
     (a title in config, a comment count). The folder is not synced: after a power cut the old file may be back, and
     the next build sees that by its mark.
     """
-    for folder in {draft.path.parent for draft in drafts}:
-        folder.mkdir(parents=True, exist_ok=True)
-    jobs = [
-        pool.submit(_prepare, draft, ending, _file_time(draft))
-        for draft in drafts
-        for ending in (*ENCODINGS, "")
-    ]
-    ready = [job.result() for job in jobs]
-    for temporary, place in ready:
-        temporary.replace(place)
+    writing = Writing(pool)
+    for draft in drafts:
+        writing.begin(draft)
+    writing.finish()
+
+
+class Writing:
+    """The same for documents that come one after the other: what is begun is compressed and synced meanwhile."""
+
+    def __init__(self, pool: Executor) -> None:
+        self._pool = pool
+        self._jobs: list[Future[tuple[Path, Path]]] = []
+
+    def begin(self, draft: Draft) -> None:
+        """Begins to write a document; nobody sees it before `finish`."""
+        draft.path.parent.mkdir(parents=True, exist_ok=True)
+        moment = _file_time(draft)
+        for ending in (*ENCODINGS, ""):
+            self._jobs.append(self._pool.submit(_prepare, draft, ending, moment))
+
+    def finish(self) -> None:
+        """Waits until all is on the disk and gives the files their names, in order."""
+        ready = [job.result() for job in self._jobs]
+        self._jobs = []
+        for temporary, place in ready:
+            temporary.replace(place)
 
 
 def _prepare(draft: Draft, ending: str, moment: datetime) -> tuple[Path, Path]:

@@ -14,10 +14,8 @@ from contextlib import closing
 from pathlib import Path
 
 from feeds.entry import ENTRY_VERSION
+from feeds.rendering import FULL
 from posts.outlines import Outline
-
-FULL, HEADLINE = "full", "headline"
-"""The forms of an entry: with its full text, and without."""
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS entries (
@@ -94,16 +92,28 @@ class Fragments:
             (*ids, form),
         )
 
-    def save(
-        self, entries: Iterable[tuple[int, bytes, Mapping[str, bytes]]], form: str = FULL
-    ) -> None:
-        """Keeps (row id, stamp, bytes by format) of each post, in place of what was kept of it before; OSError when not."""
+    def list_missing(self, stamps: Mapping[int, bytes]) -> list[int]:
+        """Those of the posts of which no entry with this stamp is kept; it reads no entry."""
+        ids = list(stamps)
+        kept: set[int] = set()
+        for start in range(0, len(ids), _CHUNK):
+            some = ids[start : start + _CHUNK]
+            rows = self._connection.execute(
+                "SELECT post, stamp FROM entries"
+                f" WHERE post IN ({','.join('?' * len(some))}) AND form = '{FULL}'",
+                some,
+            )
+            kept.update(post for post, stamp in rows if stamp == stamps[post])
+        return [id_ for id_ in ids if id_ not in kept]
+
+    def save(self, entries: Iterable[tuple[int, str, bytes, Mapping[str, bytes]]]) -> None:
+        """Keeps (row id, form, stamp, bytes by format), each in place of what was kept before; OSError when not."""
         try:
             with self._connection:
                 self._connection.executemany(
                     "INSERT OR REPLACE INTO entries (post, form, stamp, checksum, atom, rss, json)"
                     " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    [_row(post, form, stamp, entry) for post, stamp, entry in entries],
+                    [_row(*entry) for entry in entries],
                 )
         except sqlite3.DatabaseError as error:
             raise OSError(errno.EIO, str(error), str(self._path)) from error

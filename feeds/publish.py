@@ -16,7 +16,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from feeds.build_state import BuildState, StoredFeed, line_text, remove_state
+from feeds.build_state import BuildState, StoredFeed, line_text
+from feeds.build_tables import remove_state
 from feeds.document import NEVER
 from feeds.documents import Documents
 from feeds.entries import Entries
@@ -39,6 +40,8 @@ FRAGMENTS_FILE = "fragments.db"
 
 _DOCUMENT_VERSION = "2"
 _AT_ONCE = 20
+_MANY = 20
+"""Past so many documents a look at all posts for entries to render beforehand costs little beside them."""
 _THREADS = 4
 """Compressing and syncing let go of the interpreter, so that both cores and the disk are at work."""
 
@@ -132,7 +135,10 @@ class _Build:
             damaged_documents(self._state, self._outlet)
         removals = Removals(self._state, self._outlet, self._inventory, self._done)
         changed = removals.settle(thorough=thorough)
-        self._build(self._chosen(only))
+        chosen = self._chosen(only)
+        if self._state.count_dirty() >= _MANY:
+            self._entries.prepare(self._state.stream_stamps())
+        self._build(chosen)
         if only is None and (thorough or membership.has_forgotten):
             removals.sweep()
         if only is None and (changed or thorough or not was_told):
@@ -192,6 +198,7 @@ class _Build:
                         for number in numbers:
                             if documents.build(feed, stored, number):
                                 self._state.mark_clean(stored.id, number)
+                        documents.finish()
                     if numbers[-1] == 0:
                         break
                     after = numbers[-1]

@@ -28,6 +28,7 @@ from feeds.files import Draft, write_documents
 from feeds.fragments import Fragments, fragment_stamp
 from feeds.outlet import Outlet
 from feeds.publish import publish_feeds
+from feeds.rendering import FULL
 from feeds.spec import MEDIA_TYPES, list_feeds
 from newsletter import tables as _newsletter_tables  # noqa: F401  registers its tables
 from posts import store
@@ -182,7 +183,8 @@ def build_all(count: int, rounds: int) -> None:
         closing(Fragments(Path(folder) / "fragments.db")) as fragments,
     ):
         fragments.save(
-            (post.id, stamps[post.id], entry) for post, entry in zip(posts, entries, strict=True)
+            (post.id, FULL, stamps[post.id], entry)
+            for post, entry in zip(posts, entries, strict=True)
         )
 
         def kept() -> int:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from feeds.fragments import HEADLINE, Fragments, fragment_stamp
+from feeds.fragments import Fragments, fragment_stamp
+from feeds.rendering import FULL, HEADLINE
 from posts.model import Post
 from posts.outlines import outline_of
 from tests.feeds.arrange import NOON, WEB_URL, a_post
@@ -38,22 +39,22 @@ def stamp_of(post: Post, web_url: str = WEB_URL, slugs: dict[str, str] = SLUGS) 
 
 def test_a_kept_entry_is_found_by_its_stamp(fragments: Fragments) -> None:
     stamp = stamp_of(POST)
-    fragments.save([(1, stamp, ENTRY)])
+    fragments.save([(1, FULL, stamp, ENTRY)])
     assert fragments.find({1: stamp, 2: stamp}) == {1: ENTRY}
 
 
 def test_an_entry_and_its_headline_are_kept_side_by_side(fragments: Fragments) -> None:
     headline = ENTRY | {"json": b"[]"}
-    fragments.save([(1, b"s", ENTRY)])
-    fragments.save([(1, b"s", headline)], HEADLINE)
+    fragments.save([(1, FULL, b"s", ENTRY)])
+    fragments.save([(1, HEADLINE, b"s", headline)])
     assert fragments.find({1: b"s"}) == {1: ENTRY}
     assert fragments.find({1: b"s"}, HEADLINE) == {1: headline}
 
 
 def test_an_entry_of_another_stamp_is_not_found_and_is_replaced(fragments: Fragments) -> None:
-    fragments.save([(1, b"old", ENTRY)])
+    fragments.save([(1, FULL, b"old", ENTRY)])
     assert fragments.find({1: b"new"}) == {}
-    fragments.save([(1, b"new", ENTRY | {"json": b"[]"})])
+    fragments.save([(1, FULL, b"new", ENTRY | {"json": b"[]"})])
     assert fragments.find({1: b"new"})[1]["json"] == b"[]"
     assert fragments.find({1: b"old"}) == {}
 
@@ -81,7 +82,7 @@ def test_whatever_an_entry_shows_is_in_its_stamp(
 
 def test_more_entries_than_a_statement_takes_are_found(fragments: Fragments) -> None:
     stamps = dict.fromkeys(range(1201), b"s")
-    fragments.save([(post, b"s", ENTRY) for post in stamps])
+    fragments.save([(post, FULL, b"s", ENTRY) for post in stamps])
     assert len(fragments.find(stamps)) == 1201
 
 
@@ -89,27 +90,32 @@ def test_a_broken_file_is_begun_anew(tmp_path: Path) -> None:
     path = tmp_path / "fragments.db"
     path.write_bytes(b"this is no database" * 500)
     with closing(Fragments(path)) as fragments:
-        fragments.save([(1, b"s", ENTRY)])
+        fragments.save([(1, FULL, b"s", ENTRY)])
         assert fragments.find({1: b"s"}) == {1: ENTRY}
 
 
 def test_a_file_that_breaks_later_is_begun_anew(tmp_path: Path) -> None:
     path = tmp_path / "fragments.db"
     with closing(Fragments(path)) as fragments:
-        fragments.save([(number, b"s", ENTRY) for number in range(2000)])
+        fragments.save([(number, FULL, b"s", ENTRY) for number in range(2000)])
     body = path.read_bytes()
     path.write_bytes(body[:8192] + b"\xff" * (len(body) - 8192))
     with closing(Fragments(path)) as fragments:
         assert fragments.find(dict.fromkeys(range(2000), b"s")) == {}
-        fragments.save([(1, b"s", ENTRY)])
+        fragments.save([(1, FULL, b"s", ENTRY)])
         assert fragments.find({1: b"s"}) == {1: ENTRY}
 
 
 def test_a_torn_entry_is_not_used(tmp_path: Path) -> None:
     path = tmp_path / "fragments.db"
     with closing(Fragments(path)) as fragments:
-        fragments.save([(1, b"s", ENTRY), (2, b"s", ENTRY)])
+        fragments.save([(1, FULL, b"s", ENTRY), (2, FULL, b"s", ENTRY)])
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE entries SET rss = x'00' WHERE post = 1")
     with closing(Fragments(path)) as fragments:
         assert fragments.find({1: b"s", 2: b"s"}) == {2: ENTRY}
+
+
+def test_what_is_missing_is_told_without_reading_an_entry(fragments: Fragments) -> None:
+    fragments.save([(1, FULL, b"s", ENTRY), (2, FULL, b"old", ENTRY)])
+    assert fragments.list_missing({1: b"s", 2: b"new", 3: b"s"}) == [2, 3]
