@@ -126,15 +126,16 @@ def matched_coding(
     A tag counts where it names a representation that the request would take now: a cache uses the tag of a 304 to find
     what it may send on (RFC 9111 4.3.3), and must not be led to a coding that its own reader cannot decode.
     """
+    chosen = chosen_coding(acceptable, available)
     for tag in tags:
         if tag == ANY:
-            return chosen_coding(acceptable, available)
+            return chosen
         named, coding = split_tag(tag)
         if named != hash_:
             continue
         if coding not in available:  # Apache compressed what we sent as it is
-            return chosen_coding(acceptable, available)
-        if coding in acceptable:
+            return chosen
+        if coding in acceptable or coding == chosen:
             return coding
     return None
 

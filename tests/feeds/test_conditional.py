@@ -191,6 +191,11 @@ def test_rfc9110_12_5_3_what_is_sent_is_acceptable_where_anything_is(
 
 
 @given(elements=_ACCEPTED, available=_AVAILABLE, listed=_TAGS)
+@example(
+    elements=[("br", ""), ("identity", ";q=0")],
+    available={IDENTITY},
+    listed=[("", entity_tag(HASH, IDENTITY))],
+)
 def test_rfc9110_13_1_2_a_304_is_for_a_representation_that_the_reader_named_and_takes(
     elements: list[tuple[str, str]] | None, available: set[str], listed: list[tuple[str, str]]
 ) -> None:
