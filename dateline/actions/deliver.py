@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from dateline.actions.follow import DeliverResult, Progress, follow
 from dateline.actions.gates import relay_settings
 from dateline.actions.holding import note, note_after, refuse_held, watching
-from dateline.actions.relay import build_transport, refuse_dead_links, refuse_open_talk
+from dateline.actions.relay import build_transport, refuse_to_send
 from dateline.actions.release import reseal
 from dateline.actions.reporting import build_report
 from dateline.actions.signing import load_signing_keys
@@ -46,7 +46,6 @@ __all__ = [
     "deliver",
     "deliver_notices",
     "deliver_once",
-    "refuse_dead_links",
     "run_daemon",
 ]
 
@@ -80,10 +79,9 @@ def deliver(
     if issue is not None and issue != _NO_ISSUE:
         with reading(press.engine) as conn:
             get_issue(conn, issue)
-    refuse_dead_links(press)
-    refuse_open_talk(press)
-    refuse_held(press)
-    load_signing_keys(press)  # beside a daemon too: it would be followed for ever, since it waits for the key
+    refuse_to_send(
+        press
+    )  # beside a daemon too: one that waits for a key would be followed for ever
     with DeliverLock(press.var) as lock:
         if not lock.acquire("dateline deliver"):
             return follow(press, issue, until_done, stop, progress, lock.holder())
@@ -135,10 +133,7 @@ def run_daemon(press: Press) -> None:
         told: str | None = None
         while not ending.is_asked():
             try:
-                refuse_dead_links(press)
-                refuse_open_talk(press)
-                refuse_held(press)
-                load_signing_keys(press)  # refuses where mail could not be signed
+                refuse_to_send(press)
             except Refused as refusal:
                 # pages and feeds go on; what is due waits until the setting is mended and the daemon restarted, or
                 # until the database is adopted

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from dateline.actions.relay import refuse_to_send
 from dateline.deliver_lock import is_held
 from dateline.press import Press
 from newsletter.books import Books, list_books
@@ -23,6 +24,7 @@ from newsletter.paces import FoundPace, list_paces
 from newsletter.progress import RelayReport, times_left, total_rate
 from newsletter.senders import SendingProcess, list_senders
 from posts.database import reading
+from posts.errors import Refused
 
 SHOWN_AFTER_END = timedelta(days=1)
 """So long a finished issue stays among the figures: nobody who looks now and then misses how it ended."""
@@ -59,11 +61,13 @@ class IssueFigures:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pulse:
     """What the sending processes last said. `rate_per_s`: all of them together, None before there are samples;
-    `found_rates`: how fast a relay or provider takes mail that asked to be spared, whoever found it."""
+    `found_rates`: how fast a relay or provider takes mail that asked to be spared, whoever found it. `refusal`: why
+    nothing may be sent at all, whatever the relay says (a setting, a key, a hold)."""
 
     workers: int = 0
     rate_per_s: float | None = None
     trouble: str | None = None
+    refusal: str | None = None
     relays: tuple[RelayReport, ...] = ()
     found_rates: tuple[FoundPace, ...] = ()
 
@@ -173,9 +177,18 @@ def read_pulse(conn: sa.Connection, press: Press, now: datetime) -> Pulse:
         workers=workers,
         rate_per_s=total_rate(one.rate_per_s(now) for one in alive),
         trouble=next((one.report.trouble for one in alive if one.report.trouble), None),
+        refusal=_refusal(press),
         relays=_relays(alive),
         found_rates=tuple(list_paces(conn)),
     )
+
+
+def _refusal(press: Press) -> str | None:
+    try:
+        refuse_to_send(press)
+    except Refused as refusal:
+        return str(refusal)
+    return None
 
 
 def _relays(alive: Iterable[SendingProcess]) -> tuple[RelayReport, ...]:
@@ -194,7 +207,7 @@ def as_plain(figures: Figures) -> dict[str, object]:
         "workers": pulse.workers,
         "rate_per_s": _rounded(pulse.rate_per_s),
         "time_left_s": _rounded(figures.time_left_s),
-        "trouble": pulse.trouble,
+        "trouble": pulse.refusal or pulse.trouble,
         "notices": figures.notices,
         "queue_age_s": round(figures.queue_age_s),
         "relays": [

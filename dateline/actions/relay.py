@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 import structlog
 
 from dateline.actions.gates import build_gates, relay_settings
+from dateline.actions.holding import refuse_held
+from dateline.actions.signing import load_signing_keys
 from dateline.press import Press
 from newsletter.headers import domain_of
 from newsletter.paces import list_found
@@ -48,6 +50,14 @@ def leads_nowhere(url: str) -> bool:
         or is_local(host)
         or any(host == name or host.endswith("." + name) for name in _NOBODYS)
     )
+
+
+def refuse_to_send(press: Press) -> None:
+    """Raises Refused where no mail may go out, whatever the relay says: a setting, a key, or a hold."""
+    refuse_dead_links(press)
+    refuse_open_talk(press)
+    refuse_held(press)
+    load_signing_keys(press)
 
 
 def refuse_dead_links(press: Press) -> None:

@@ -9,9 +9,8 @@ from pathlib import Path
 import structlog
 
 from dateline.actions.holding import note, note_release, refuse_held
-from dateline.actions.relay import refuse_dead_links
+from dateline.actions.relay import refuse_to_send
 from dateline.actions.sealing import build_sealer, find_newsletter
-from dateline.actions.signing import load_signing_keys
 from dateline.press import Press
 from newsletter import drafts, issues
 from newsletter.addresses import Address, parse_address
@@ -129,16 +128,14 @@ def preview(press: Press, issue_id: int) -> PreviewFiles:
 def send_test(press: Press, issue_id: int, address: str) -> int:
     """Queues the issue as a mail to one address, as readers of the site's language will get it; gives the notice's id.
 
-    Its links belong to nobody. Raises Refused for an address that is none, where nothing may be sent, and where it
-    could not be signed: nobody is told that a test is sent which waits for a key.
+    Its links belong to nobody. Raises Refused for an address that is none, and where nothing may be sent: nobody is told
+    that a test is sent which waits for a key.
     """
     try:
         reader = parse_address(address)
     except ValueError as error:
         raise Refused(f"the address {error}", remedy="Write it as reader@example.org.") from error
-    refuse_dead_links(press)
-    refuse_held(press)
-    load_signing_keys(press)
+    refuse_to_send(press)
     issue, shown, parts = _shown(press, issue_id)
     body = _message(press, issue, shown[0], parts, reader)
     with writing(press.engine) as conn:

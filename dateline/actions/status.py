@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from dateline.actions.holding import Hold, find_hold, remedy
 from dateline.actions.ping import HubStatus, hub_statuses
 from dateline.actions.progress import Figures, build_figures
-from dateline.actions.relay import leads_nowhere
+from dateline.actions.relay import leads_nowhere, refuse_dead_links, refuse_open_talk
 from dateline.actions.signing import load_signing_keys
 from dateline.deliver_lock import is_held
 from dateline.press import Press
@@ -275,10 +275,11 @@ def _needs_of_hubs(hubs: tuple[HubStatus, ...]) -> Iterator[str]:
 
 
 def _needs_of_settings(press: Press) -> Iterator[str]:
-    try:
-        load_signing_keys(press)
-    except Refused as refusal:
-        yield f"Nothing is mailed: {refusal}"
+    for refuse in (refuse_dead_links, refuse_open_talk, load_signing_keys):
+        try:
+            refuse(press)
+        except Refused as refusal:
+            yield f"Nothing is mailed: {refusal}"
     if press.config.mail.transport == "maildir":
         yield 'Nobody is really mailed: [mail] transport is "maildir".'
     websub, url = press.config.websub, press.config.web.url

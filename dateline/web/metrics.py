@@ -95,8 +95,8 @@ def _of_all(figures: Figures) -> Iterator[Metric]:
     )
     yield GaugeMetricFamily(
         "dateline_held_up",
-        "1 while trouble with a relay, the database or the disk holds sending up.",
-        value=0 if pulse.trouble is None else 1,
+        "1 while a relay, the database, the disk, a setting, a key or a hold keeps mail from going out.",
+        value=0 if pulse.trouble is None and pulse.refusal is None else 1,
     )
 
 

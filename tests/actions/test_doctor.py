@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from dateline.actions.deliver import deliver, deliver_notices
+from dateline.actions.progress import FiguresReader, as_plain
 from dateline.actions.release import send_test
 from dateline.actions.sign_up import send_notice
 from dateline.actions.signing import list_key_faults, load_signing_keys
@@ -20,6 +21,7 @@ from dateline.cli.main import dateline
 from dateline.config import load_config
 from dateline.deliver_lock import DeliverLock
 from dateline.press import Press, open_press
+from dateline.web.metrics import render_metrics
 from newsletter import subscribers, subscriptions
 from newsletter.dkim_keys import make_key
 from newsletter.tables import notices
@@ -208,6 +210,9 @@ def test_a_key_that_cannot_be_used_is_named_and_no_test_is_written(press: Press)
     with reading(signing.engine) as conn:
         assert conn.execute(notices.select()).all() == []
     assert any("mail cannot be signed" in need for need in status(signing).needs)
+    figures = FiguresReader(signing).read()
+    assert "mail cannot be signed" in str(as_plain(figures)["trouble"])
+    assert b"dateline_held_up 1.0" in render_metrics(figures)[0]
 
 
 def a_pipe(path: Path) -> None:
@@ -240,7 +245,7 @@ def test_what_is_no_file_with_a_key_is_refused_unread(
 
 def test_two_keys_under_one_name_sign_nothing(press: Press) -> None:
     lines = made(press.folder)["config"]
-    with pytest.raises(Refused, match='"s1" of frontera.example'):
+    with pytest.raises(Refused, match='"s1" of frontera'):
         load_signing_keys(configured(press, lines, lines))
 
 

@@ -250,8 +250,10 @@ def test_a_reading_that_took_long_is_kept_for_long() -> None:
             await shared.latest()
             await asyncio.sleep(0.01)
 
+    began = time.monotonic()
     asyncio.run(look())
-    assert 1 <= len(counted) <= 4
+    # a reading of 0.1 s and as long a rest take turns, however slow this machine is just now
+    assert 1 <= len(counted) <= (time.monotonic() - began) / 0.2 + 1
 
 
 def test_a_viewer_that_leaves_does_not_take_the_reading_with_it() -> None:
