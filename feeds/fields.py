@@ -6,9 +6,10 @@ import html
 import re
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from types import MappingProxyType
+from urllib.parse import quote
 
 from posts.dates import short_date
 from posts.model import Content, Enclosure, Post, post_url
@@ -22,6 +23,11 @@ _IRI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`\x00-\x20\x7f]+")
 _WEB = ("https://", "http://")
 _PICTURE = re.compile(r'<img\b[^>]*?\ssrc="([^"]+)"')
 """Cleaned HTML quotes every attribute, and in this way."""
+
+_NOT_IN_ADDRESSES = re.compile(r"[\s<>\"\x00-\x20\x7f]")
+_MEDIA_TYPE = re.compile(r"[^\s/]+/[^/]+")
+_LARGEST = 2**53
+"""Beyond it readers that know only floating numbers (JSON, RFC 8259 6) count wrong."""
 
 _CORRECTION = MappingProxyType({"en": "Correction", "es": "Corrección"})
 _BARE_IDS = uuid.UUID("5f1a7c1e-9a0b-5c1f-8b4e-2d7e6c1b9a33")
@@ -89,7 +95,7 @@ def entry_fields(
     return EntryFields(
         id=entry_id(post.guid),
         title=_title(post),
-        url=post_url(post, web_url),
+        url=plain_address(post_url(post, web_url)),
         summary=summary,
         html=None if headline else corrections_html(notes) + content.html,
         language=content.language,
@@ -105,11 +111,11 @@ def entry_fields(
             for tag in content.tags
             if tag in tag_slugs
         ),
-        enclosures=content.enclosures,
+        enclosures=tuple(map(_enclosure, content.enclosures)),
         picture_url=_picture_url(content),
-        comment_count=content.comment_count if has_comments else None,
-        comments_url=content.comments_url,
-        comments_feed_url=content.comments_feed_url,
+        comment_count=_size(content.comment_count) if has_comments else None,
+        comments_url=content.comments_url and plain_address(content.comments_url),
+        comments_feed_url=content.comments_feed_url and plain_address(content.comments_feed_url),
     )
 
 
@@ -132,15 +138,37 @@ def corrections_html(notes: Sequence[tuple[str, str]]) -> str:
     )
 
 
+def plain_address(url: str) -> str:
+    """`url` with what can stand in no address written as browsers write it (URL standard 1.3): space, quotes, brackets."""
+    return _NOT_IN_ADDRESSES.sub(lambda found: quote(found[0], safe=""), url)
+
+
+def _enclosure(enclosure: Enclosure) -> Enclosure:
+    """An enclosure whose type is one, and whose length is one or unknown: sources say what they like."""
+    return replace(
+        enclosure,
+        url=plain_address(enclosure.url),
+        type=enclosure.type
+        if _MEDIA_TYPE.fullmatch(enclosure.type)
+        else "application/octet-stream",
+        length_bytes=_size(enclosure.length_bytes),
+    )
+
+
+def _size(number: int | None) -> int | None:
+    """A number of bytes or comments, or None where it can be none."""
+    return number if number is not None and 0 <= number < _LARGEST else None
+
+
 def _picture_url(content: Content) -> str | None:
     """The address of the first picture among the enclosures or in the text, None where there is none on the web."""
     for enclosure in content.enclosures:
         if enclosure.type.startswith("image/") and enclosure.url.startswith(_WEB):
-            return enclosure.url
+            return plain_address(enclosure.url)
     for found in _PICTURE.finditer(content.html):
         address = html.unescape(found[1])
         if address.startswith(_WEB):
-            return address
+            return plain_address(address)
     return None
 
 

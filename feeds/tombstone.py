@@ -9,7 +9,7 @@ from lxml import etree
 
 from feeds.entry import cut_out_of_atom, render_fields
 from feeds.feedgen_ext import NAMESPACES, atom_date
-from feeds.fields import EntryFields, entry_id, text_html
+from feeds.fields import EntryFields, entry_id, plain_address, text_html
 from posts.catalogue import primary_language
 from posts.dates import short_date
 from posts.model import Post, post_url
@@ -69,7 +69,7 @@ def render_withdrawal(
         EntryFields(
             id=entry_id(post.guid),
             title=_TITLES[language].format(date=short_date(post.published, site.zone, language)),
-            url=post_url(post, web_url),
+            url=plain_address(post_url(post, web_url)),
             summary=said,
             html=f"<p>{text_html(said)}</p>",
             language=site.language,

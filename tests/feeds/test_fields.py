@@ -2,7 +2,7 @@
 
 import pytest
 
-from feeds.fields import entry_fields, entry_id
+from feeds.fields import entry_fields, entry_id, plain_address
 from posts.model import Enclosure
 from tests.feeds.arrange import WEB_URL, a_post
 
@@ -75,3 +75,20 @@ def test_a_tag_has_its_slug_its_page_and_its_name() -> None:
 def test_enclosures_come_as_they_are() -> None:
     enclosure = Enclosure(url="https://b.example/a.mp3", type="audio/mpeg", length_bytes=9)
     assert entry_fields(a_post(enclosures=(enclosure,)), WEB_URL, {}).enclosures == (enclosure,)
+
+
+def test_what_can_stand_in_no_address_is_written_as_browsers_write_it() -> None:
+    assert plain_address('https://x.example/a b"<é>\u00a0') == (
+        "https://x.example/a%20b%22%3Cé%3E%C2%A0"
+    )
+    assert plain_address("https://x.example/?a=1&b=%20") == "https://x.example/?a=1&b=%20"
+
+
+def test_what_a_source_says_of_a_file_and_cannot_be_so_is_left_unsaid() -> None:
+    odd = Enclosure(url="https://x.example/a", type="mp3", length_bytes=-1)
+    huge = Enclosure(url="https://x.example/b", type="audio/mpeg", length_bytes=10**30)
+    fields = entry_fields(a_post(1, enclosures=(odd, huge)), WEB_URL, {})
+    assert [(one.type, one.length_bytes) for one in fields.enclosures] == [
+        ("application/octet-stream", None),
+        ("audio/mpeg", None),
+    ]
