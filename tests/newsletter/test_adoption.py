@@ -21,7 +21,7 @@ from newsletter.counterfoil_marks import Mark
 from newsletter.issues import IssueStatus
 from newsletter.ledger import HELD
 from newsletter.subscriptions import Subscription, SubscriptionStatus
-from newsletter.tables import batches, deliveries
+from newsletter.tables import batches, deliveries, subscriptions
 from posts.database import reading, writing
 from tests.newsletter.ledger_builders import NOW, a_released_issue, issue_status, states
 from tests.newsletter.newsroom import HOUR, START, Newsroom
@@ -137,6 +137,19 @@ def test_the_end_moves_to_the_highest_that_was_released_but_not_beyond_the_journ
     assert room.end() == 2
 
 
+def test_a_position_that_the_end_has_reached_is_cleared(room: Newsroom) -> None:
+    reader, ahead = room.reader("lupe"), room.reader("ana")
+    room.post("one")
+    room.post("two")
+    with writing(room.engine) as conn:
+        for one, position in ((reader, 1), (ahead, 9)):
+            chosen = subscriptions.c.id == one.id
+            conn.execute(subscriptions.update().where(chosen).values(position=position))
+    cover(room, a_line(5, frequency=frequency(room), end=2))
+    assert room.subscription(reader).position is None
+    assert room.subscription(ahead).position == 9
+
+
 def test_a_post_that_was_mailed_and_comes_in_only_after_the_adoption_is_owed_to_nobody(
     room: Newsroom,
 ) -> None:
@@ -215,6 +228,8 @@ def test_what_went_on_is_held_in_doubt_and_the_rest_of_the_issue_is_not(room: Ne
             ).scalars()
         )
         owners = conn.execute(sa.select(batches.c.owner, batches.c.on_wire)).all()
+        attempts = conn.execute(sa.select(batches.c.attempt).order_by(batches.c.id)).scalars()
+        assert [*attempts] == [1, 2, 0]  # who is stopped and goes on finds his batch taken over
     assert covered.doubts == {issue: 3}
     assert states(room.engine, issue) == {
         1: "sent",
