@@ -53,7 +53,7 @@ def build_document(
     head, tail = render_frame(
         feed, format_, site=site, web_url=web_url, updated=updated, links=links
     )
-    return lay_out(head, entries, tail, format_).body
+    return b"".join((head, SEPARATORS[format_].join(entries), tail))
 
 
 def lay_out(head: bytes, entries: Sequence[bytes], tail: bytes, format_: str) -> Layout:

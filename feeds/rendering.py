@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from feeds.document import document_updated
@@ -49,9 +49,9 @@ def render_batch(batch: Batch) -> list[Rendered]:
             made[post.id] = {form: _render_one(post, batch, form) for form in (FULL, HEADLINE)}
         except PostError as error:
             faults[post.id] = (error.what, error.remedy or "")
-    frames = _frames(batch, batch.posts)
+    around = frames(batch)
     for form in (FULL, HEADLINE):
-        faults = {**_broken_rules(batch, made, form, frames), **faults}
+        faults = {**_broken_rules(batch, made, form, around), **faults}
     return [
         Rendered(post=post.id, forms={}, fault=faults[post.id])
         if post.id in faults
@@ -74,7 +74,7 @@ def _broken_rules(
     batch: Batch,
     made: Mapping[int, Mapping[str, Entry]],
     form: str,
-    frames: Mapping[str, tuple[Frame, str]],
+    around: Mapping[str, tuple[Frame, str]],
 ) -> dict[int, tuple[str, str]]:
     owners = {entry_id(post.guid): post.id for post in batch.posts if post.id in made}
     candidates = [
@@ -85,12 +85,12 @@ def _broken_rules(
             f"The post broke a rule of feeds: {fault.what} [{fault.rule}]",
             fault.remedy or "Mend it at its source; the next poll brings it back.",
         )
-        for name, fault in entry_faults(candidates, frames).items()
+        for name, fault in entry_faults(candidates, around).items()
         if name in owners
     }
 
 
-def _frames(batch: Batch, posts: Collection[Post]) -> dict[str, tuple[Frame, str]]:
+def frames(batch: Batch) -> dict[str, tuple[Frame, str]]:
     """The frames that entries are looked at in: as in the feed of all posts."""
     feed = list_feeds(batch.site)[0]
     return {
@@ -100,7 +100,7 @@ def _frames(batch: Batch, posts: Collection[Post]) -> dict[str, tuple[Frame, str
                 format_,
                 site=batch.site,
                 web_url=batch.web_url,
-                updated=document_updated(posts),
+                updated=document_updated(batch.posts),
             ),
             feed_url(feed, format_, batch.web_url),
         )

@@ -26,6 +26,8 @@ def build(feed: str | None, config_path: Path, *, as_json: bool) -> None:
         click.echo(f"removed  {path}")
     for fault in result.quarantined:
         click.echo(f"quarantined  {fault}", err=True)
+    for fault in result.faults:
+        click.echo(f"kept back  {fault}", err=True)
     click.echo(
         f"{len(result.written)} written, {result.unchanged} unchanged,"
         f" {result.entries_rendered} entries rendered in {result.took_s:.2f} s."
