@@ -7,7 +7,10 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 
 import sqlalchemy as sa
 
@@ -77,8 +80,12 @@ class Entries:
         context = multiprocessing.get_context("spawn")  # never fork: the daemon has threads
         workers = os.cpu_count() or 1
         waiting: deque[tuple[Batch, Future[list[Rendered]]]] = deque()
-        with ProcessPoolExecutor(workers, mp_context=context) as pool:
-            for ids in _chain(first, slices):
+        # A process that is killed (no memory left) ends this; what is missing then is rendered with its document.
+        with (
+            suppress(BrokenProcessPool),
+            ProcessPoolExecutor(workers, mp_context=context) as pool,
+        ):
+            for ids in chain(first, slices):
                 batch = self._batch(ids)
                 waiting.append((batch, pool.submit(render_batch, batch)))
                 if len(waiting) > 2 * workers:
@@ -141,8 +148,3 @@ class Entries:
             )
             for id_, post in posts.items()
         }
-
-
-def _chain(first: Iterable[list[int]], rest: Iterable[list[int]]) -> Iterator[list[int]]:
-    yield from first
-    yield from rest
