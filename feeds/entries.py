@@ -10,6 +10,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import chain
 
 import sqlalchemy as sa
@@ -44,6 +45,7 @@ class Entries:
     stamp_of: str
     refused: dict[int, tuple[Post, PostError]] = field(default_factory=dict)
     rendered: int = 0
+    faults: list[str] = field(default_factory=list)
 
     def find(self, feed: Feed, places: Sequence[Place]) -> dict[int, Entry]:
         """The entries of these places by row id; without those of posts that nobody may see, or that were refused."""
@@ -125,26 +127,23 @@ class Entries:
         return {id_: entry for id_, kind, _, entry in made if kind == form}
 
     def _taken_back(self, feed: Feed, places: Iterable[Place]) -> dict[int, Entry]:
-        """Tombstones; in the feed of updates entries, for there a withdrawal is the news."""
+        """Tombstones; in the feed of updates entries, for there a withdrawal is the news.
+
+        One that cannot be made is left out and named: its post is public nowhere, so there is nothing to quarantine.
+        """
         when = {place.post: as_moment(place.at) for place in places}
-        posts = store.list_by_ids(self.conn, when)
+        found: dict[int, Entry] = {}
+        for id_, post in store.list_by_ids(self.conn, when).items():
+            try:
+                found[id_] = self._stone(feed, post, when[id_])
+            except (ValueError, TypeError, LookupError) as error:
+                self.faults.append(f"{post.guid}: its withdrawal could not be shown: {error}")
+        return found
+
+    def _stone(self, feed: Feed, post: Post, when: datetime) -> Entry:
+        reason = public_reason(post)
         if feed.kind is FeedKind.UPDATES:
-            return {
-                id_: render_withdrawal(
-                    post,
-                    site=self.site,
-                    web_url=self.web_url,
-                    when=when[id_],
-                    reason=public_reason(post),
-                )
-                for id_, post in posts.items()
-            }
-        return {
-            id_: render_tombstone(
-                post.guid,
-                when=when[id_],
-                reason=public_reason(post),
-                language=self.site.language,
+            return render_withdrawal(
+                post, site=self.site, web_url=self.web_url, when=when, reason=reason
             )
-            for id_, post in posts.items()
-        }
+        return render_tombstone(post.guid, when=when, reason=reason, language=self.site.language)

@@ -204,6 +204,7 @@ class _Build:
                     after = numbers[-1]
         self._done.refused = list(self._entries.refused.values())
         self._done.entries_rendered = self._entries.rendered
+        self._done.faults += self._entries.faults
 
     def _write_opml(self) -> None:
         body = build_opml(self._outlet.site, self._outlet.web_url, self._inventory.list_all())

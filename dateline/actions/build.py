@@ -177,7 +177,7 @@ def _build(
         written += done.written
         removed += done.removed
         rendered += done.entries_rendered
-        if not done.refused:
+        if refused.issuperset(post.id for post, _ in done.refused):
             done.written, done.removed, done.entries_rendered = written, removed, rendered
             return done, quarantined
         for post, error in done.refused:
