@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from newsletter.spec import NewsletterSettings
-from posts.model import Change, ChangeKind, Post, Status
+from posts.model import Change, ChangeKind, Correction, Post, Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,12 +41,24 @@ class Contents:
         return tuple(candidate.post for candidate in self.chosen)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noted:
+    """A correction in a range: the line `number` of the journal, its post as it was at the corrected revision, and
+    `published`, the number of the line that published the post."""
+
+    number: int
+    published: int
+    post: Post
+    correction: Correction
+
+
 @dataclass(frozen=True, slots=True)
 class EditionPlan:
-    """A list of posts in one language: what readers share whose lists are equal."""
+    """A list of posts and notes in one language: what readers share whose lists are equal."""
 
     language: str
     posts: tuple[Post, ...]
+    notes: tuple[Noted, ...] = ()
 
 
 def life(changes: Iterable[Change], sealed: Sequence[int]) -> tuple[int, bool]:
@@ -109,6 +121,28 @@ def edition_posts(
     if newsletter.languages == "own":
         mine = [post for post in mine if same_language(post.content.language, language)]
     return tuple(post for post in mine if stand_in(post, mine, language) is None)
+
+
+def edition_notes(
+    newsletter: NewsletterSettings,
+    notes: Iterable[Noted],
+    posts: Iterable[Post],
+    *,
+    after: int,
+    language: str,
+) -> tuple[Noted, ...]:
+    """The corrections that a reader's edition of `posts` prints: of posts published before it begins (DESIGN.md 3).
+
+    A post that the edition holds carries its notes itself.
+    """
+    held = {post.id for post in posts}
+    return tuple(
+        noted
+        for noted in notes
+        if noted.number > after >= noted.published
+        and noted.post.id not in held
+        and (newsletter.languages != "own" or same_language(noted.post.content.language, language))
+    )
 
 
 def stand_in(post: Post, among: Sequence[Post], language: str) -> Post | None:

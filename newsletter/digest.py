@@ -6,9 +6,10 @@ from datetime import datetime
 from functools import lru_cache
 from itertools import groupby
 
+from newsletter.compose import Noted
 from newsletter.headers import header_text
 from newsletter.spec import NewsletterSettings
-from newsletter.story import Form, Story, StoryDesk
+from newsletter.story import Form, Story, StoryDesk, correction_label
 from newsletter.subject import subject_line
 from newsletter.words import Words, direction
 from posts.model import Post
@@ -20,6 +21,10 @@ WITH_BODY = 12
 SHOWN = 40
 """From the 41st post on it gives their number."""
 HEADLINES_FROM = 3
+NOTES_SHOWN = 20
+"""So many corrections are printed; whoever corrects more at once has them on the pages and in the feed of updates."""
+_NOTE_CHARACTERS = 8000
+"""Room for them in one mail, which has to stay under the bound of `fitting.py`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +44,18 @@ class Headline:
     title: str
     url: str
     minutes: str
+    language: str
+    direction: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorrectionLine:
+    """A correction of a post that an earlier issue may have brought: `label` says what it is and of which day."""
+
+    title: str
+    url: str
+    label: str
+    note: str
     language: str
     direction: str
 
@@ -87,6 +104,7 @@ class Digest:
     lines: tuple[Line, ...]
     web_lines: tuple[Line, ...]
     shortened: tuple[Shortened, ...]
+    corrections: tuple[CorrectionLine, ...] = ()
 
     @property
     def stories(self) -> tuple[Story, ...]:
@@ -137,6 +155,7 @@ def build_digest(
     next_due: datetime | None = None,
     previous_subject: str | Mapping[str, str] | None = None,
     caps: Mapping[int, Form] | None = None,
+    notes: Sequence[Noted] = (),
 ) -> Digest:
     """Composes `posts` for readers of `language`. Pure: the same arguments give the same digest.
 
@@ -152,7 +171,7 @@ def build_digest(
         next_due=next_due,
         previous_subject=previous_subject,
     )
-    return desk.digest(posts, language=language, caps=caps)
+    return desk.digest(posts, language=language, caps=caps, notes=notes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,9 +213,14 @@ class DigestDesk:
         self._headlines: dict[tuple[int, int, str], Headline] = {}
 
     def digest(
-        self, posts: Sequence[Post], *, language: str, caps: Mapping[int, Form] | None = None
+        self,
+        posts: Sequence[Post],
+        *,
+        language: str,
+        caps: Mapping[int, Form] | None = None,
+        notes: Sequence[Noted] = (),
     ) -> Digest:
-        """`posts` composed for readers of `language`."""
+        """`posts` composed for readers of `language`, with `notes` on posts of before."""
         furniture = self._furnished(language)
         words, newsletter, desk = furniture.words, self.newsletter, self.stories
         own = posts_for_reader(posts, words.language, newsletter)
@@ -250,7 +274,28 @@ class DigestDesk:
             lines=furniture.lines,
             web_lines=furniture.web_lines,
             shortened=_shortened(chosen, forms, capped, stories, newsletter.length),
+            corrections=self._corrections(notes, words),
         )
+
+    def _corrections(self, notes: Sequence[Noted], words: Words) -> tuple[CorrectionLine, ...]:
+        """The newest of `notes` that there is room for, whole: half a correction says another thing."""
+        lines, room = [], _NOTE_CHARACTERS
+        for noted in notes[:NOTES_SHOWN]:
+            post, correction = noted.post, noted.correction
+            room -= len(correction.note)
+            if room < 0:
+                break
+            lines.append(
+                CorrectionLine(
+                    title=_title(post),
+                    url=self.stories.url(post),
+                    label=correction_label(correction, words, self.site),
+                    note=one_line(correction.note),
+                    language=post.content.language,
+                    direction=direction(post.content.language),
+                )
+            )
+        return tuple(lines)
 
     def _furnished(self, language: str) -> _Furniture:
         if language not in self._furniture:

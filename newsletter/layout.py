@@ -217,6 +217,7 @@ class Layout:
             lines=digest.lines,
             headlines=self._slot("headlines"),
             days=self._slot("days"),
+            corrections=corrections_text(digest),
             article=lambda story: self._slot(f"story-{story.post}"),
             why=Mark(why, "the sentence that says why"),
             reader=reader,
@@ -347,6 +348,14 @@ def article_html(templates: jinja2.Environment, story: Story, language: str) -> 
         language=language,
         direction=direction(language),
     )
+
+
+def corrections_text(digest: Digest) -> str:
+    """The corrections of posts of before, as the text part prints them."""
+    lines = underlined(Words(digest.language).text("Corrections"), "-")
+    for one in digest.corrections:
+        lines += ["", *wrapped(one.title), one.url, *wrapped(f"{one.label}: {one.note}")]
+    return "\n".join(lines)
 
 
 def _heading(line: str) -> str:

@@ -11,10 +11,13 @@ from newsletter.compose import (
     Candidate,
     Contents,
     EditionPlan,
+    Noted,
     build_issue,
     build_special,
+    edition_notes,
     edition_posts,
 )
+from newsletter.corrections import list_noted
 from newsletter.issues import Issue
 from newsletter.positions import edition_start
 from newsletter.ranges import list_candidates
@@ -42,6 +45,7 @@ class Plan:
     editions: tuple[EditionPlan, ...]
     places: Mapping[tuple[str, int | None], int]
     site_language: str
+    notes: tuple[Noted, ...] = ()
 
     @property
     def posts(self) -> tuple[Post, ...]:
@@ -66,7 +70,8 @@ def plan_issue(
     groups = subscriptions.list_groups(conn, issue.newsletter, issue.frequency, statuses)
     groups.sort(key=lambda group: (group[1] is not None, group[0] != site_language, group[:2]))
     candidates, base = _contents(conn, newsletter, issue, groups)
-    editions, places = _editions(newsletter, issue, candidates, groups, site_language)
+    notes = list_noted(conn, newsletter, issue, after=_oldest_start(issue, groups))
+    editions, places = _editions(newsletter, issue, candidates, notes, groups, site_language)
     return Plan(
         issue=issue,
         seen=seen,
@@ -77,6 +82,7 @@ def plan_issue(
         editions=editions,
         places=places,
         site_language=site_language,
+        notes=notes,
     )
 
 
@@ -87,7 +93,8 @@ def preview_plans(
     plans = []
     for language in languages:
         posts = _own_or_all(newsletter, plan.candidates, plan.issue, language)
-        plans.append(EditionPlan(mail_language(language), posts))
+        notes = _notes_in_step(newsletter, plan.notes, plan.issue, posts, language)
+        plans.append(EditionPlan(mail_language(language), posts, notes))
     return tuple(plans)
 
 
@@ -115,7 +122,7 @@ def _contents(
         return special.chosen, special
     assert issue.start is not None
     assert issue.end is not None
-    oldest = min([issue.start, *(edition_start(group[1], issue.start) for group in groups)])
+    oldest = _oldest_start(issue, groups)
     found_all = list_candidates(conn, issue.newsletter, oldest, issue.end)
     wide = build_issue(newsletter, found_all, after=oldest, upto=issue.end)
     base = Contents(
@@ -124,16 +131,26 @@ def _contents(
     return wide.chosen, base
 
 
+def _oldest_start(issue: Issue, groups: Sequence[Group]) -> int:
+    """Behind which number the widest edition begins."""
+    start = issue.start or 0
+    return min([start, *(edition_start(group[1], start) for group in groups)])
+
+
 def _editions(
     newsletter: NewsletterSettings,
     issue: Issue,
     candidates: Sequence[Candidate],
+    notes: Sequence[Noted],
     groups: Sequence[Group],
     site_language: str,
 ) -> tuple[tuple[EditionPlan, ...], dict[tuple[str, int | None], int]]:
     """The editions, and which group gets which; readers whose lists are equal share one."""
+    in_step = _own_or_all(newsletter, candidates, issue, site_language)
     first = EditionPlan(
-        mail_language(site_language), _own_or_all(newsletter, candidates, issue, site_language)
+        mail_language(site_language),
+        in_step,
+        _notes_in_step(newsletter, notes, issue, in_step, site_language),
     )
     editions = [first]
     numbers = {_key(first): 1}
@@ -143,7 +160,8 @@ def _editions(
         posts = edition_posts(newsletter, candidates, after=after, language=language)
         if not posts:
             continue
-        edition = EditionPlan(mail_language(language), posts)
+        mine = edition_notes(newsletter, notes, posts, after=after, language=language)
+        edition = EditionPlan(mail_language(language), posts, mine)
         if _key(edition) not in numbers:
             editions.append(edition)
             numbers[_key(edition)] = len(editions)
@@ -160,5 +178,17 @@ def _own_or_all(
     return posts or tuple(one.post for one in candidates if one.life > after)
 
 
-def _key(edition: EditionPlan) -> tuple[str, tuple[int, ...]]:
-    return edition.language, tuple(post.id for post in edition.posts)
+def _notes_in_step(
+    newsletter: NewsletterSettings,
+    notes: Sequence[Noted],
+    issue: Issue,
+    posts: Sequence[Post],
+    language: str,
+) -> tuple[Noted, ...]:
+    """The notes of the edition that readers in step get."""
+    return edition_notes(newsletter, notes, posts, after=issue.start or 0, language=language)
+
+
+def _key(edition: EditionPlan) -> tuple[str, tuple[int, ...], tuple[int, ...]]:
+    notes = tuple(noted.number for noted in edition.notes)
+    return edition.language, tuple(post.id for post in edition.posts), notes

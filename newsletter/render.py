@@ -7,6 +7,7 @@ from datetime import datetime
 
 import jinja2
 
+from newsletter.compose import Noted
 from newsletter.digest import Digest, DigestDesk, Shortened, address_of
 from newsletter.fitting import HTML_BYTES, fitting_caps
 from newsletter.headers import (
@@ -35,6 +36,7 @@ class EditionSpec:
 
     language: str
     posts: tuple[Post, ...]
+    notes: tuple[Noted, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +157,9 @@ class _Press:
             return self.layout.article_size(told, digest.language)
 
         while True:
-            digest = self.desk.digest(spec.posts, language=spec.language, caps=caps)
+            digest = self.desk.digest(
+                spec.posts, language=spec.language, caps=caps, notes=spec.notes
+            )
             html = self.layout.html(digest)
             excess = html.size - HTML_BYTES
             further = fitting_caps(digest.stories, excess, size_at) if excess > 0 else {}
@@ -246,4 +250,8 @@ def _salt(
                 seen.add((post.id, post.revision))
                 content = post.content
                 digest.update(f"{post.guid}\0{post.content_hash}\0{content.title}\0".encode())
+                for correction in post.corrections:
+                    digest.update(f"{correction.note}\0".encode())
+        for noted in edition.notes:
+            digest.update(f"{noted.post.content.title}\0{noted.correction.note}\0".encode())
     return digest.hexdigest()[:24]

@@ -5,14 +5,15 @@ already is on record with what he has. Readers who wait get the new one; the Dat
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 import sqlalchemy as sa
 
 from newsletter import issues
-from newsletter.compose import EditionPlan
+from newsletter.compose import EditionPlan, Noted, edition_notes
+from newsletter.corrections import list_noted
 from newsletter.issues import Issue, IssueStatus
 from newsletter.ledger import is_withdrawal_of, read_upto
 from newsletter.release import Sealer
@@ -20,6 +21,7 @@ from newsletter.render import SealedIssue
 from newsletter.spec import NewsletterSettings
 from newsletter.tables import batches, deliveries, editions, issue_posts, reseals, sealed_parts
 from newsletter.tables import issues as issue_table
+from newsletter.tables import subscribers as subscriber_table
 from posts import journal, store
 from posts.database import reading, writing
 from posts.model import Post
@@ -85,7 +87,7 @@ def reseal_issue(
     on the wire. Safe to call again, and by two processes at once.
     """
     with reading(engine) as conn:
-        plan = None if _is_in_hand(conn, issue_id) else _plan(conn, issue_id)
+        plan = None if _is_in_hand(conn, issue_id) else _plan(conn, newsletter, issue_id)
     if plan is None:
         return None
     sealed = seal(newsletter, plan.issue, plan.plans) if plan.plans else None
@@ -143,7 +145,7 @@ def _read_upto(conn: sa.Connection, issue_id: int) -> int | None:
     return conn.execute(query).scalar_one_or_none()
 
 
-def _plan(conn: sa.Connection, issue_id: int) -> _Plan | None:
+def _plan(conn: sa.Connection, newsletter: NewsletterSettings, issue_id: int) -> _Plan | None:
     since, upto = _read_upto(conn, issue_id), journal.head(conn)
     if since is None:
         return None
@@ -163,7 +165,11 @@ def _plan(conn: sa.Connection, issue_id: int) -> _Plan | None:
     kept = {post for edition in standing if edition.is_touched for post in edition.left}
     posts = _posts_as_sealed(conn, issue_id, kept)
     plans = [
-        EditionPlan(edition.language, tuple(posts[post] for post in edition.left))
+        EditionPlan(
+            edition.language,
+            tuple(posts[post] for post in edition.left),
+            _notes(conn, newsletter, issue, edition, posts),
+        )
         for edition in standing
         if edition.is_touched and edition.left
     ]
@@ -174,6 +180,34 @@ def _plan(conn: sa.Connection, issue_id: int) -> _Plan | None:
         upto=upto,
         standing=tuple(standing),
         plans=tuple(plans),
+    )
+
+
+def _notes(
+    conn: sa.Connection,
+    newsletter: NewsletterSettings,
+    issue: Issue,
+    edition: _Edition,
+    posts: Mapping[int, Post],
+) -> tuple[Noted, ...]:
+    """The corrections that the edition printed, but for those of posts that were withdrawn since.
+
+    All its readers have equal ones, so any of them says where it begins.
+    """
+    if issue.start is None:
+        return ()
+    query = sa.select(deliveries.c.after, subscriber_table.c.language).join(
+        subscriber_table, subscriber_table.c.id == deliveries.c.subscriber
+    )
+    mine = (deliveries.c.issue == issue.id) & (deliveries.c.edition == edition.number)
+    reader = conn.execute(query.where(mine).limit(1)).first()
+    after = issue.start if reader is None or reader.after is None else reader.after
+    return edition_notes(
+        newsletter,
+        list_noted(conn, newsletter, issue, after=after),
+        [posts[post] for post in edition.left],
+        after=after,
+        language=edition.language if reader is None else reader.language,
     )
 
 
@@ -215,6 +249,7 @@ def _posts_as_sealed(conn: sa.Connection, issue_id: int, wanted: set[int]) -> di
             post,
             revision=revisions[id_],
             content=store.get_revision(conn, id_, revisions[id_]),
+            corrections=tuple(one for one in post.corrections if one.revision <= revisions[id_]),
         )
         for id_, post in found.items()
     }

@@ -9,12 +9,15 @@ from lxml import etree
 from newsletter.article import inner_html, mail_tree, medium_label
 from newsletter.excerpt import excerpt_tree
 from newsletter.words import Words, direction
-from posts.model import Content, Enclosure, Post, post_url
+from posts.dates import short_date
+from posts.model import Content, Correction, Enclosure, Post, post_url
 from posts.settings import Site
 from posts.text import one_line, plain_text, reading_minutes, same_language, word_count
 
 LEAD_WORDS = 250
 STORY_WORDS = 60
+_NOTES = 5
+"""So many corrections an article carries, the newest; its page has them all."""
 
 
 class Form(IntEnum):
@@ -32,6 +35,14 @@ class Link:
 
     text: str
     url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """A correction of the post it stands in: what it is and of which day, and what it says."""
+
+    label: str
+    note: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +66,7 @@ class Story:
     read_on: str
     comments: Link | None
     media: tuple[Link, ...]
+    corrections: tuple[Note, ...] = ()
 
 
 class StoryDesk:
@@ -120,6 +132,22 @@ def build_story(
         read_on=_read_on(content, words) if is_cut else "",
         comments=_comments(content, words, url) if form > Form.HEADLINE else None,
         media=_media(content, words) if form > Form.HEADLINE else (),
+        corrections=_corrections(post, words, site) if form > Form.HEADLINE else (),
+    )
+
+
+def correction_label(correction: Correction, words: Words, site: Site) -> str:
+    """What stands before a correction: "Correction, Sep 16, 2009"."""
+    return words.text(
+        "Correction, {date}", date=short_date(correction.at, site.zone, words.language)
+    )
+
+
+def _corrections(post: Post, words: Words, site: Site) -> tuple[Note, ...]:
+    """Its notes, newest first: nobody should read the text without them."""
+    return tuple(
+        Note(label=correction_label(one, words, site), note=one_line(one.note))
+        for one in reversed(post.corrections[-_NOTES:])
     )
 
 

@@ -63,6 +63,8 @@ def story_text(story: Story) -> str:
     references = _References()
     lines = [*underlined(story.title, "="), story.url, ""]
     lines += wrapped(" · ".join(piece for piece in (story.byline, story.label) if piece))
+    for one in story.corrections:
+        lines += ["", *wrapped(f"{one.label}: {one.note}")]
     for block in html_blocks(story.body_html, references):
         lines += ["", *block]
     for link in story.media:

@@ -38,7 +38,10 @@ def build_sealer(press: Press) -> Sealer:
             config.web.url,
             config.mail,
             press.templates,
-            [EditionSpec(language=one.language, posts=one.posts) for one in editions],
+            [
+                EditionSpec(language=one.language, posts=one.posts, notes=one.notes)
+                for one in editions
+            ],
             issue_id=issue.id,
             number=issue.number,
             date=issue.date,
