@@ -181,3 +181,44 @@ def test_0002_keeps_every_row_and_gives_no_id_twice(sqlite_engine: sa.Engine) ->
             )
         )
         assert conn.execute(sa.select(subscribers.c.id)).scalar_one() == 8
+
+
+def test_0002_publishes_no_reason_that_was_written_for_the_record(engine: sa.Engine) -> None:
+    empty(engine)
+    with writing(engine) as conn:
+        command.upgrade(alembic_config(conn), "0001")
+    now = "2026-09-15 18:00:00"
+    values = {
+        "guid": "g",
+        "slug": "s",
+        "path": "p",
+        "source": "f",
+        "external_id": "x",
+        "title": "T",
+        "status": "withdrawn",
+        "language": "en",
+        "content_hash": "h",
+        "text_hash": "t",
+        "html": "",
+        "source_text": "",
+        "withdrawal_reason": "Our source is in danger.",
+        "authors": "[]",
+        "tags": "[]",
+        "enclosures": "[]",
+        "published": now,
+        "updated": now,
+        "first_seen": now,
+    }
+    names = ", ".join(f'"{name}"' for name in values)
+    given = ", ".join(f":{name}" for name in values)
+    with writing(engine) as conn:
+        conn.execute(
+            sa.text(
+                f"INSERT INTO posts ({names}, revision, lead, history) VALUES ({given}, 1, false, false)"
+            ),
+            values,
+        )
+    upgrade(engine)
+    with reading(engine) as conn:
+        reason = conn.execute(sa.text("SELECT withdrawal_reason FROM posts")).scalar_one()
+    assert reason is None

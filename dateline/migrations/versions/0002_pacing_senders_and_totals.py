@@ -42,3 +42,5 @@ def upgrade() -> None:
             kept = {"sqlite_autoincrement": True}
             with op.batch_alter_table(table, recreate="always", table_kwargs=kept):
                 pass  # copied as it is: from now on SQLite gives no id twice
+    # reasons were a note for the record and are public from now on: what was written in confidence stays unpublished
+    op.execute("UPDATE posts SET withdrawal_reason = NULL")
