@@ -223,7 +223,15 @@ def test_a_document_without_prepared_files_goes_out_as_it_is(server: FeedServer)
     assert "content-encoding" not in answer.headers
 
 
-@pytest.mark.parametrize("left", [gzip.compress(b"old"), b"", b"rubbish", gzip.compress(BODY)[:-9]])
+@pytest.mark.parametrize(
+    "left",
+    [
+        pytest.param(gzip.compress(b"old"), id="of another document"),
+        pytest.param(b"", id="empty"),
+        pytest.param(b"rubbish", id="rubbish"),
+        pytest.param(gzip.compress(BODY)[:-9], id="cut off"),
+    ],
+)
 def test_a_compressed_file_of_other_bytes_is_never_sent(server: FeedServer, left: bytes) -> None:
     server.write("feeds/tag-a.atom", BODY)
     (server.public / "feeds/tag-a.atom.gz").write_bytes(left)
