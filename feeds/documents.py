@@ -145,9 +145,8 @@ class Documents:
         noted = build_sidecar(layout, before)
         if noted != before:
             path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_name(f".{path.name}.tmp")
-            temporary.write_text(json.dumps(noted, separators=(",", ":")), encoding="ascii")
-            temporary.replace(path)
+            # In place: one that is read half names no bytes that lie there, or cannot be read.
+            path.write_text(json.dumps(noted, separators=(",", ":")), encoding="ascii")
 
 
 def read_sidecar(path: Path) -> Sidecar | None:

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
+from threading import Barrier
 
 import sqlalchemy as sa
 
@@ -186,6 +187,8 @@ class _Build:
         return [stored]
 
     def _build(self, feeds: list[StoredFeed]) -> None:
+        if not feeds:
+            return
         with _pool() as pool:
             documents = Documents(self._state, self._entries, self._outlet, pool, self._done)
             for stored in feeds:
@@ -227,6 +230,9 @@ class _Build:
 
 @contextmanager
 def _pool() -> Iterator[ThreadPoolExecutor]:
-    """Threads are made when something is to be written, not before."""
+    """Threads that all run already: one that is started while the others compress waits milliseconds for its turn."""
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="feeds") as pool:
+        together = Barrier(_THREADS)
+        for _ in range(_THREADS):
+            pool.submit(together.wait, 1.0)
         yield pool
