@@ -37,6 +37,8 @@ _OLD_FEEDS: Sequence[tuple[str, str]] = (
     # WordPress
     (r"/feed(?:/(?:rss2?|rdf))?/?\?.*", "/feeds/all.rss"),
     (r"/feed/(?<d3>atom|json)/?\?.*", "/feeds/all.$d3"),
+    (r"/[0-9]{4}(?:/[0-9]{2}){0,2}/feed(?:/(?:rss2?|rdf))?/?\?.*", "/feeds/all.rss"),
+    (r"/[0-9]{4}(?:/[0-9]{2}){0,2}/feed/(?<d11>atom|json)/?\?.*", "/feeds/all.$d11"),
     (r"/\?(?:.*&)?feed=(?<d4>atom|json)(?:&.*)?", "/feeds/all.$d4"),
     (r"/\?(?:.*&)?feed=(?:rss2?|rdf|feed)?(?:&.*)?", "/feeds/all.rss"),
     (
@@ -49,11 +51,26 @@ _OLD_FEEDS: Sequence[tuple[str, str]] = (
     (r"/(?:rss/?|index\.xml|posts?/index\.xml)\?.*", "/feeds/all.rss"),
     (r"/(?:tags|categories)/(?<d9>[a-z0-9-]+)/index\.xml\?.*", "/feeds/tag-$d9.rss"),
     (r"/feed/(?:by_tag/|by_category/)?(?<d10>[a-z0-9-]+)\.xml\?.*", "/feeds/tag-$d10.atom"),
+    # in one of several languages
+    (
+        r"/(?<d12>[a-z]{2,3}(?:-[a-z]{2,4})?)/"
+        r"(?:feed(?:/(?:rss2?|rdf))?/?|rss/?|index\.xml|rss\.xml)\?.*",
+        "/feeds/language-$d12.rss",
+    ),
+    (
+        r"/(?<d13>[a-z]{2,3}(?:-[a-z]{2,4})?)/(?:feed/atom/?|feed\.xml|atom\.xml)\?.*",
+        "/feeds/language-$d13.atom",
+    ),
+    (r"/(?<d14>[a-z]{2,3}(?:-[a-z]{2,4})?)/feed/json/?\?.*", "/feeds/language-$d14.json"),
 )
 _COMMENTS = (
     r"/comments/feed(?:/[a-z0-9]+)?/?\?.*",
     r"/feeds/(?:comments|[0-9]+/comments)/(?:default|summary|full)/?\?.*",
     r"/\?(?:.*&)?feed=comments-.*",
+    r"/\?(?:.*&)?feed=[a-z0-9]*&(?:.*&)?(?:p|page_id)=[0-9].*",
+    r"/\?(?:.*&)?(?:p|page_id)=[0-9]+&(?:.*&)?feed=.*",
+    # A post's comments: its name is no number, which would be a month or a day.
+    r"/[0-9]{4}(?:/[0-9]{2}){0,2}/(?![0-9]+/)[^/]+/feed(?:/(?:rss2?|rdf|atom|json))?/?\?.*",
 )
 
 

@@ -53,7 +53,14 @@ _WHOLE = {
 }
 _BLOGGER = re.compile(r"/feeds/posts/(?P<kind>default|summary)(?:/-/(?P<labels>.+))?")
 _BLOGGER_COMMENTS = re.compile(r"/feeds/(?:comments|[0-9]+/comments)/(?:default|summary|full)")
-_WORDPRESS = re.compile(r"(?P<comments>/comments)?/feed(?:/(?P<format>rss2?|rdf|atom|json))?")
+_FEED = r"/feed(?:/(?P<format>rss2?|rdf|atom|json))?"
+_WORDPRESS = re.compile(rf"(?P<comments>/comments)?{_FEED}")
+_WORDPRESS_DATED = re.compile(rf"/[0-9]{{4}}(?:/[0-9]{{2}}){{0,2}}(?P<post>/[^/]+)?{_FEED}")
+"""The feed of a year, a month or a day; with a post's name behind it, that of the post's comments."""
+_LANGUAGE = re.compile(
+    rf"/(?P<language>[a-z]{{2,3}}(?:-[a-z]{{2,4}})?)(?:{_FEED}|/(?P<file>rss|index\.xml|rss\.xml|feed\.xml|atom\.xml))",
+    re.IGNORECASE,
+)
 _LABEL = re.compile(
     r"/(?P<kind>category|categories|tag|tags|author|authors)/(?P<name>.+)/"
     r"(?:feed(?:/(?P<format>rss2?|rdf|atom|json))?|(?P<ending>rss|index\.xml))"
@@ -78,6 +85,14 @@ def find_old_feed(path: str, query: Mapping[str, str]) -> OldFeed | None:
     if match := _WORDPRESS.fullmatch(place):
         format_ = _FORMATS[match["format"] or ""]
         return _comments(format_) if match["comments"] else _all(format_)
+    if match := _WORDPRESS_DATED.fullmatch(place):
+        format_ = _FORMATS[match["format"] or ""]
+        is_post = match["post"] is not None and not match["post"][1:].isdecimal()
+        return _comments(format_) if is_post else _all(format_)
+    if match := _LANGUAGE.fullmatch(place):
+        is_atom = match["file"] in ("feed.xml", "atom.xml")
+        format_ = "atom" if is_atom else _FORMATS[match["format"] or ""]
+        return OldFeed(paths=(f"/feeds/language-{match['language'].lower()}.{format_}",))
     if match := _LABEL.fullmatch(place):
         kind = "author" if match["kind"].startswith("author") else "tag"
         # Of a category inside another one WordPress writes both; the last is the one that is meant.
@@ -113,7 +128,7 @@ def _blogger(kind: str, labels: str | None, format_: str | None) -> OldFeed:
 def _wordpress_query(query: Mapping[str, str]) -> OldFeed:
     wanted = query["feed"].strip().lower()
     format_ = _FORMATS.get(wanted.removeprefix("comments-"), "rss")
-    if wanted.startswith("comments"):
+    if wanted.startswith("comments") or query.get("p") or query.get("page_id"):
         return _comments(format_)
     for parameter, kind in (("tag", "tag"), ("category_name", "tag"), ("author_name", "author")):
         if query.get(parameter):

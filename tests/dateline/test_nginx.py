@@ -74,7 +74,14 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     """nginx and our endpoint over one folder."""
     folder = tmp_path_factory.mktemp("nginx")
     ours = FeedServer(folder, redirects=MOVED)
-    for name in ("all.atom", "all.rss", "all.json", "tag-juarez.rss", "tag-juarez.atom"):
+    for name in (
+        "all.atom",
+        "all.rss",
+        "all.json",
+        "tag-juarez.rss",
+        "tag-juarez.atom",
+        "language-es.rss",
+    ):
         ours.write(f"feeds/{name}", BODY, codings=("gzip", "br"))
     ours.write("feeds/plain.atom", BODY)
     ours.write("feeds/all/archive/00001.atom", BODY, codings=("gzip", "br"))
@@ -269,6 +276,9 @@ def test_a_tag_of_another_coding_is_another_document_for_both(both: Both) -> Non
         "/tags/juarez/index.xml",
         "/feed.xml",
         "/feed/by_tag/juarez.xml",
+        "/2026/11/feed/",
+        "/es/feed/",
+        "/es/index.xml",
     ],
 )
 def test_an_old_address_leads_to_the_same_place_from_both(both: Both, target: str) -> None:
@@ -278,7 +288,16 @@ def test_an_old_address_leads_to_the_same_place_from_both(both: Both, target: st
         assert theirs.headers.get(name) == ours.headers.get(name), name
 
 
-@pytest.mark.parametrize("target", [GONE, "/comments/feed/", "/feeds/comments/default"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        GONE,
+        "/comments/feed/",
+        "/feeds/comments/default",
+        "/2026/11/a-post/feed/",
+        "/?p=12&feed=rss2",
+    ],
+)
 def test_what_is_gone_is_gone_from_both(both: Both, target: str) -> None:
     ours, theirs = both.ours.ask(target), both.nginx(target)
     assert ours.status == 410

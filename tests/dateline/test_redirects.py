@@ -14,7 +14,14 @@ from tests.dateline.feed_server import WEB, FeedServer
 
 PUBLISHED = [
     f"/feeds/{name}.{format_}"
-    for name in ("all", "headlines", "tag-juarez", "tag-ciudad-juarez", "author-ana-ruiz")
+    for name in (
+        "all",
+        "headlines",
+        "tag-juarez",
+        "tag-ciudad-juarez",
+        "author-ana-ruiz",
+        "language-es",
+    )
     for format_ in ("atom", "rss", "json")
 ]
 
@@ -75,6 +82,19 @@ def where(target: str, configured: dict[str, str] | None = None, gone: str = "")
         ("/?feed=rss2&tag=juarez", "/feeds/tag-juarez.rss"),
         ("/?category_name=mexico/juarez&feed=atom", "/feeds/tag-juarez.atom"),
         ("/wp-rss2.php", "/feeds/all.rss"),
+        ("/2026/11/a-post/feed/", "gone"),
+        ("/2026/11/26/a-post/feed/atom/", "gone"),
+        ("/?feed=rss2&p=123", "gone"),
+        ("/2026/feed/", "/feeds/all.rss"),
+        ("/2026/11/feed/atom/", "/feeds/all.atom"),
+        ("/2026/11/26/feed/", "/feeds/all.rss"),
+        # in one of several languages: WordPress, Hugo, Jekyll
+        ("/es/feed/", "/feeds/language-es.rss"),
+        ("/es/feed/atom/", "/feeds/language-es.atom"),
+        ("/es/index.xml", "/feeds/language-es.rss"),
+        ("/es/feed.xml", "/feeds/language-es.atom"),
+        ("/es/rss/", "/feeds/language-es.rss"),
+        ("/xx/feed/", None),
         # Ghost
         ("/rss/", "/feeds/all.rss"),
         ("/rss", "/feeds/all.rss"),
@@ -96,7 +116,6 @@ def where(target: str, configured: dict[str, str] | None = None, gone: str = "")
         ("/about/", None),
         ("/feeds/", None),
         ("/2026/11/a-post/", None),
-        ("/2026/11/a-post/feed/", None),
         ("/feeds/posts/", None),
         ("/u/token", None),
     ],
