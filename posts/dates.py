@@ -23,7 +23,7 @@ _MONTHS = frozenset(
 _ZONES = frozenset(
     ["ut", "utc", "gmt", "z", "est", "edt", "cst", "cdt", "mst", "mdt", "pst", "pdt"]
 )  # RFC 822 5.1, and UTC
-_FIRST_YEAR, _LAST_YEAR = 1000, 2999
+FIRST_YEAR, LAST_YEAR = 1000, 2999
 
 
 def parse_date(text: str, zone: tzinfo) -> datetime | None:
@@ -33,12 +33,22 @@ def parse_date(text: str, zone: tzinfo) -> datetime | None:
     zone of its own it counts in `zone`: in a spring gap it moves by the length of the gap, in an autumn fold the first
     counts (RFC 5545 3.3.5). `01/02/2026`, Spanish names and 31 February are None: a guess would be stored for ever.
     """
+    moment = _written_date(text, zone)
+    if moment is None or not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        return None
+    return moment.astimezone(UTC)
+
+
+def has_strange_year(text: str, zone: tzinfo) -> bool:
+    """True for a whole date that `parse_date` refuses for its year alone: a slip of the pen, or a program's zero."""
+    moment = _written_date(text, zone)
+    return moment is not None and not FIRST_YEAR <= moment.year <= LAST_YEAR
+
+
+def _written_date(text: str, zone: tzinfo) -> datetime | None:
     stripped = " ".join(text.split())
     try:
-        moment = _iso_date(stripped, zone) or _rfc_822_date(stripped, zone)
-        if moment is None or not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
-            return None
-        return moment.astimezone(UTC)
+        return _iso_date(stripped, zone) or _rfc_822_date(stripped, zone)
     except (ValueError, OverflowError):
         return None
 

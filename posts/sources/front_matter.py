@@ -12,7 +12,7 @@ from datetime import datetime, tzinfo
 
 import yaml
 
-from posts.dates import parse_date
+from posts.dates import FIRST_YEAR, LAST_YEAR, has_strange_year, parse_date
 from posts.errors import PostError
 
 _MAX_HEAD = 64_000
@@ -87,6 +87,12 @@ class FrontMatter:
             if value is None:
                 continue
             moment = parse_date(value, zone)
+            if moment is None and has_strange_year(value, zone):
+                raise PostError(
+                    f'"{key}" lies outside the years {FIRST_YEAR} to {LAST_YEAR}: "{value}".',
+                    where=self.at(key),
+                    remedy="Write the right year.",
+                )
             if moment is None:
                 raise PostError(
                     f'"{key}" is not a date: "{value}".',

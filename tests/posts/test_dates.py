@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posts.dates import date_line, parse_date, short_date, time_of_day
+from posts.dates import (
+    date_line,
+    has_strange_year,
+    parse_date,
+    short_date,
+    time_of_day,
+)
 
 DENVER = ZoneInfo("America/Denver")
 
@@ -87,3 +93,19 @@ def test_the_day_is_written_in_the_readers_language_and_the_sites_zone(
     assert date_line(moment, DENVER, language) == line
     assert short_date(moment, DENVER, language) == short
     assert time_of_day(moment, DENVER, language) == hour
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("0001-01-01T00:00:00Z", True),
+        ("9999-12-31", True),
+        ("9999-12-31T23:59:59-12:00", True),
+        ("0000-00-00 00:00:00", False),
+        ("2009-09-15", False),
+        ("2009-02-31", False),
+        ("yesterday", False),
+    ],
+)
+def test_a_whole_date_in_a_year_that_no_post_has_is_told_apart(text: str, expected: bool) -> None:
+    assert has_strange_year(text, DENVER) is expected
