@@ -123,7 +123,7 @@ location = {quoted(beginning.location)}
 
 
 _FEEDS = """\
-# Feeds beside the ones that always exist (all, one per tag, one per language).
+# Feeds beside those that always exist: all, updates, headlines, media, and one per tag, author and language.
 # [[feeds]]
 # slug = "investigations"
 # title = "Investigations"
