@@ -52,7 +52,7 @@ def id_taken(incoming: IncomingPost, holder: Post) -> PostError:
     if holder.source != incoming.source:
         where = f"{where} in {holder.source}"
     return PostError(
-        f'the id "{holder.guid}" is already that of "{holder.content.title}" ({where})',
+        f'the id "{holder.guid}" is already that of "{holder.content.title}" ({where}).',
         where=incoming.place,
         remedy="Give one of the two another id.",
     )

@@ -272,7 +272,9 @@ def test_two_files_with_one_id_are_told_apart_by_a_fault(tmp_path, content, cloc
     press = a_press(tmp_path, clock)
     (result,) = poll(press)
     assert result.new == 1
-    assert 'the id "urn:x" is already that of' in result.faults[0].what
+    what = result.faults[0].what
+    assert 'the id "urn:x" is already that of' in what
+    assert what.endswith(")."), "a sentence"
 
 
 def test_many_files_are_saved_and_progress_is_told(tmp_path, content, clock):
