@@ -54,6 +54,22 @@ _CONTAINERS = words(
 )
 _OLD = {"strike": "s", "acronym": "abbr", "tt": "code", "dir": "ul", "xmp": "pre", "listing": "pre"}
 _CLOSED_BY_NEXT = words("p li dt dd tr td th thead tbody tfoot option optgroup rp rt colgroup")
+_MEDIA_TYPES = {
+    "mp3": "audio/mpeg",
+    "m4a": "audio/mp4",
+    "oga": "audio/ogg",
+    "ogg": "audio/ogg",
+    "opus": "audio/ogg",
+    "wav": "audio/wav",
+    "mp4": "video/mp4",
+    "webm": "video/webm",
+    "jpg": "image/jpeg",
+    "jpeg": "image/jpeg",
+    "png": "image/png",
+    "gif": "image/gif",
+    "webp": "image/webp",
+    "pdf": "application/pdf",
+}
 _TAG = re.compile(r"<(?:(!--)|(/?)([a-zA-Z][^\s/>]*))")
 # A browser takes `java\nscript:` for `javascript:`; so do we, before we look.
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
@@ -354,6 +370,12 @@ def _names(authors: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in names if name))[:_MAX_LABELS]
 
 
+def _media_type(url: str) -> str:
+    """The type that an address's ending tells; podcast programs pass over what has none."""
+    ending = urlsplit(url).path.rpartition(".")[2].lower()
+    return _MEDIA_TYPES.get(ending, "application/octet-stream")
+
+
 def _enclosures(incoming: IncomingPost) -> tuple[Enclosure, ...]:
     kept = {}
     for enclosure in incoming.enclosures:
@@ -361,7 +383,7 @@ def _enclosures(incoming: IncomingPost) -> tuple[Enclosure, ...]:
         if url and url.startswith(("http:", "https:")):
             kept[url] = Enclosure(
                 url=url,
-                type=one_line(enclosure.type) or "application/octet-stream",
+                type=one_line(enclosure.type) or _media_type(url),
                 length_bytes=enclosure.length_bytes,
                 title=one_line(enclosure.title or "") or None,
             )

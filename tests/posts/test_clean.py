@@ -338,6 +338,19 @@ def test_markdown_is_rendered_and_kept():
     assert content.source_text.startswith("# Head")
 
 
+@pytest.mark.parametrize(
+    ("url", "said", "expected"),
+    [
+        pytest.param("/a.MP3?x=y.pdf", "", "audio/mpeg", id="by its ending"),
+        pytest.param("/a.mp3", "audio/x-own", "audio/x-own", id="what the source says comes first"),
+        pytest.param("/listen", " ", "application/octet-stream", id="nothing to tell it by"),
+    ],
+)
+def test_an_enclosure_whose_source_names_no_type_has_that_of_its_ending(url, said, expected):
+    content = cleaned(an_incoming(enclosures=(Enclosure(url=url, type=said),)), language="en")
+    assert [one.type for one in content.enclosures] == [expected]
+
+
 def test_the_smaller_fields_are_cleaned_too():
     content = cleaned(
         an_incoming(
