@@ -206,8 +206,9 @@ class _Checked:
         for address in found:
             reason = refusal(address, allow_private=self._allow_private)
             if reason:
+                is_named = host != str(address)
                 raise SourceError(
-                    f"{host} is at {address}, which {reason}.",
+                    f"{host} is at {address}, which {reason}." if is_named else f"{host} {reason}.",
                     where=shown_url(url),
                     remedy="Set `allow_private = true` beside the address if it is meant."
                     if "private" in reason

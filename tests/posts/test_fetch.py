@@ -98,7 +98,9 @@ def test_what_is_no_http_address_is_refused_before_anything_is_asked(url):
 
 
 def test_a_private_address_is_refused_and_named():
-    net = Net(1, {"intranet.example": [["10.0.0.7"]]})
+    net = Net(1, {"intranet.example": [["10.0.0.7"]], "10.0.0.7": [["10.0.0.7"]]})
+    with pytest.raises(SourceError, match=r"^http://10\.0\.0\.7/: 10\.0\.0\.7 is a private"):
+        net.fetcher().fetch("http://10.0.0.7/")
     with pytest.raises(
         SourceError, match=r"10\.0\.0\.7, which is a private address\. Set `allow_private = true`"
     ):
