@@ -54,6 +54,7 @@ _CONTAINERS = words(
 )
 _OLD = {"strike": "s", "acronym": "abbr", "tt": "code", "dir": "ul", "xmp": "pre", "listing": "pre"}
 _CLOSED_BY_NEXT = words("p li dt dd tr td th thead tbody tfoot option optgroup rp rt colgroup")
+_NO_TYPE = "application/octet-stream"
 _MEDIA_TYPES = {
     "mp3": "audio/mpeg",
     "m4a": "audio/mp4",
@@ -370,10 +371,11 @@ def _names(authors: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in names if name))[:_MAX_LABELS]
 
 
-def _media_type(url: str) -> str:
-    """The type that an address's ending tells; podcast programs pass over what has none."""
-    ending = urlsplit(url).path.rpartition(".")[2].lower()
-    return _MEDIA_TYPES.get(ending, "application/octet-stream")
+def _media_type(url: str, *, said: str) -> str:
+    """What the source said, else the type that the address's ending tells: podcast programs pass over what has none."""
+    if said and said.lower() != _NO_TYPE:
+        return said
+    return _MEDIA_TYPES.get(urlsplit(url).path.rpartition(".")[2].lower(), _NO_TYPE)
 
 
 def _enclosures(incoming: IncomingPost) -> tuple[Enclosure, ...]:
@@ -383,7 +385,7 @@ def _enclosures(incoming: IncomingPost) -> tuple[Enclosure, ...]:
         if url and url.startswith(("http:", "https:")):
             kept[url] = Enclosure(
                 url=url,
-                type=one_line(enclosure.type) or _media_type(url),
+                type=_media_type(url, said=one_line(enclosure.type)),
                 length_bytes=enclosure.length_bytes,
                 title=one_line(enclosure.title or "") or None,
             )

@@ -343,6 +343,7 @@ def test_markdown_is_rendered_and_kept():
     [
         pytest.param("/a.MP3?x=y.pdf", "", "audio/mpeg", id="by its ending"),
         pytest.param("/a.mp3", "audio/x-own", "audio/x-own", id="what the source says comes first"),
+        pytest.param("/a.mp3", "application/octet-stream", "audio/mpeg", id="which says nothing"),
         pytest.param("/listen", " ", "application/octet-stream", id="nothing to tell it by"),
     ],
 )
