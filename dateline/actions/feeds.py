@@ -63,7 +63,7 @@ def _paths(press: Press, feed: str | None) -> list[str]:
     """What should lie there (each feed in each format) and what does (its archive), as addresses' paths."""
     listed = [one for one in listed_feeds(press) if feed is None or one.feed.slug == feed]
     if not listed:
-        raise NotFound(f'There is no feed "{feed}".', remedy="`feeds list` shows them.")
+        raise NotFound(f'There is no feed "{feed}".', remedy="`dateline feeds list` shows them.")
     paths: list[str] = []
     for one in listed:
         paths += one.paths.values()

@@ -54,17 +54,21 @@ def list_command(config_path: Path, *, as_json: bool) -> None:
         )
         return
     print_table(
-        ("feed", "title", "posts", "readers", "304", "address"),
+        ("feed", "title", "posts", "readers", "304"),
         (
             (
                 one.feed.slug,
                 one.feed.title,
                 one.posts,
                 *audience_cells(audiences.get(one.feed.slug, NOBODY)),
-                one.url,
             )
             for one in listed
         ),
+    )
+    web_url = press.config.web.url.rstrip("/")
+    # In a column of their own, addresses were cut in two on 80 columns, and said the same each time.
+    click.echo(
+        f"Each at {web_url}/feeds/FEED.atom, .rss and .json; its page at {web_url}/feeds/FEED/."
     )
     for line in audience_lines(audiences):
         click.echo(line)

@@ -146,6 +146,7 @@ def test_the_command_line_builds_and_lists(press: Press) -> None:
     }
     table = CliRunner().invoke(feeds_command, ["list", *config], catch_exceptions=False)
     assert "tag-air" in table.stdout
+    assert "Each at https://press.example.org/feeds/FEED.atom, .rss and .json" in table.stdout
 
 
 def test_the_clock_builds_only_when_somebody_has_committed(press: Press) -> None:

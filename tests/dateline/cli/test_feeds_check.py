@@ -91,4 +91,6 @@ def test_whatever_lies_there_is_told_and_never_a_crash(folder: Path, body: bytes
 
 
 def test_a_feed_that_is_not_there_is_told(folder: Path) -> None:
-    assert isinstance(called(folder, "feeds", "check", "al").exception, NotFound)
+    refused = called(folder, "feeds", "check", "al").exception
+    assert isinstance(refused, NotFound)
+    assert str(refused) == 'There is no feed "al". `dateline feeds list` shows them.'
