@@ -144,7 +144,7 @@ class _Build:
             removals.sweep()
         if only is None and (changed or thorough or not was_told):
             self._write_opml()
-        removals.note()
+        removals.note(thorough=thorough)
         return self._finished(only)
 
     def _forget_another_database(self) -> None:

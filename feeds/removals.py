@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from feeds.archive import SUBSCRIPTION
+from feeds.archive import SUBSCRIPTION, archive_path
 from feeds.build_state import BuildState, StoredFeed
 from feeds.documents import SIDECARS
 from feeds.files import remove_document
@@ -58,15 +58,33 @@ class Removals:
         self._done.removed += leftover
         self._remove_strangers()
 
-    def note(self) -> None:
-        """Writes which addresses are gone, where that changed; what was written again is not."""
+    def note(self, *, thorough: bool) -> None:
+        """Writes which addresses are gone, where that changed; what was written again is not.
+
+        A thorough build also notes the feeds of labels that the journal knows and no post has any more: where the list
+        was lost with `var/built/`, or a build ended before it wrote it, they would be 404 from then on.
+        """
         path = self._outlet.built / GONE_FILE
         before = _read_gone(path.read_bytes() if path.exists() else b"[]")
-        gone = sorted((before | set(self._done.removed)) - set(self._done.written))
+        left = self._left_behind() if thorough or not path.exists() else set()
+        gone = sorted((before | left | set(self._done.removed)) - set(self._done.written))
         if gone != sorted(before):
             temporary = path.with_name(f".{path.name}.tmp")
             temporary.write_text(json.dumps(gone), encoding="utf-8")
             temporary.replace(path)
+
+    def _left_behind(self) -> set[str]:
+        """The documents of feeds that are remembered and not published."""
+        stored = [feed for feed in self._state.feeds() if not feed.is_live]
+        archives = {
+            archive_path(feed.slug, number, format_)
+            for feed in stored
+            for number in range(1, feed.full + 1)
+            for format_ in MEDIA_TYPES
+        }
+        return archives | {
+            f"/feeds/{feed.slug}.{format_}" for feed in stored for format_ in MEDIA_TYPES
+        }
 
     def _settle_one(self, feed: StoredFeed) -> bool:
         there = self._inventory.find(feed) is not None

@@ -1,6 +1,7 @@
 """What lies beside the documents: sidecars, and the list of what is gone; and what a document may weigh."""
 
 import json
+import shutil
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -115,6 +116,29 @@ def test_a_removed_feed_is_noted_as_gone_until_it_comes_back(newsroom: Newsroom)
     save(newsroom.engine, 3, tags=("Air",), at=NOON + timedelta(hours=2))
     newsroom.build()
     assert gone(newsroom) == []
+
+
+def test_what_is_gone_is_known_again_where_the_list_was_lost(
+    sqlite_engine: sa.Engine, tmp_path: Path
+) -> None:
+    newsroom = Newsroom(sqlite_engine, tmp_path, archive_size=2)
+    for number in range(1, 4):
+        save(sqlite_engine, number, tags=("Air",))
+    newsroom.build()
+    for number in range(1, 4):
+        save(sqlite_engine, number, tags=(), at=NOON + timedelta(hours=1))
+    newsroom.build()
+    before = gone(newsroom)
+    assert "/feeds/tag-air.atom" in before
+    assert "/feeds/tag-air/archive/00001.rss" in before
+    (newsroom.outlet.built / GONE_FILE).unlink()
+    newsroom.build()
+    assert gone(newsroom) == before, "the list alone"
+    shutil.rmtree(newsroom.outlet.built)
+    newsroom.build()
+    assert gone(newsroom) == before, "all that the build remembers"
+    newsroom.build("all", thorough=False)
+    assert gone(newsroom) == before
 
 
 def test_a_removed_feed_takes_its_archive_with_it(sqlite_engine: sa.Engine, tmp_path: Path) -> None:
