@@ -27,7 +27,7 @@ from newsletter.retry import Verdict
 from newsletter.sealed import Messages
 from newsletter.senders import forget_all_senders, record_sender
 from newsletter.tokens import Keys
-from posts.database import Watch, reading, writing
+from posts.database import Watch, Writer, reading, writing
 from posts.errors import StoreError
 
 _EVEN_EVERY_S = 10.0
@@ -123,9 +123,15 @@ class Flusher:
     note_before: Callable[[sa.Connection, Sequence[Entry]], None] = lambda conn, entries: None
     note_after: Callable[[Sequence[Entry]], None] = lambda entries: None
     _evened: float = float("-inf")
+    _writer: Writer | None = None
     _watch: Watch | None = None
     _quiet: Answer | None = None
     _looked: float = float("-inf")
+
+    def close(self) -> None:
+        """Gives back the connection of the turns."""
+        if self._writer is not None:
+            self._writer.close()
 
     def recover(self, *, everyone: bool) -> int:
         """Takes over what former owners left; `everyone`: all leases there are, their owners are known to be dead."""
@@ -142,7 +148,9 @@ class Flusher:
         answer = Answer(lease_until=time.monotonic() + self.lease.total_seconds())
         began = time.monotonic()
         try:
-            with writing(self.engine) as conn:
+            if self._writer is None:
+                self._writer = Writer(self.engine)
+            with self._writer.writing() as conn:
                 began = time.monotonic()
                 self._write(conn, request, answer)
                 self._note_before(conn, request)

@@ -65,6 +65,36 @@ def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
             yield connection
 
 
+class Writer:
+    """One connection kept for many short writing transactions, one after the other, by one thread at a time.
+
+    For the sender's flush: to fetch a connection and give it back, reset, was two fifths of the Python in a flush.
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._connection: sa.Connection | None = None
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """As `writing` of the engine. A connection on which anything failed is not used again."""
+        if self._connection is None:
+            self._connection = self._engine.connect().execution_options(sqlite_begin="IMMEDIATE")
+        try:
+            with self._connection.begin():
+                yield self._connection
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Gives the connection back."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.invalidate()
+            connection.close()
+
+
 @contextmanager
 def migrating(engine: sa.Engine) -> Iterator[sa.Connection]:
     """As `writing`, for migrations. SQLite alters a table by copying it; dropping the old one would delete, row by row,

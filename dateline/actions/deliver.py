@@ -270,7 +270,10 @@ def _send(
             asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
         ):
             ends = lambda: stop() or is_held()  # noqa: E731  asked all the time
-            return runner.run(_run(press, flusher, ends, enough, grace_s))
+            try:
+                return runner.run(_run(press, flusher, ends, enough, grace_s))
+            finally:
+                flusher.close()
     finally:
         _sign_off(press, owner)
         engine.dispose()

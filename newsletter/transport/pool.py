@@ -18,7 +18,7 @@ MOST_POLICY_REFUSALS = 3
 
 _IDLE_S = 15.0
 _MORE_S = 60.0
-_QUIT_WAIT_S = 0.2
+_QUIT_WAIT_S = 0.02
 
 
 class SmtpTransport:
