@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import lru_cache
 
 import idna
 
@@ -24,6 +25,11 @@ _PLAIN = re.compile(r"[\x20-\x7e]*")
 _IN_BRACKETS = re.compile(r"(?:https?://|mailto:)[!-;=?-~]{1,900}")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
 _SAFE_IN_Q = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/")
+_PLAIN_IN_Q = bytes(_SAFE_IN_Q) + b" "
+_Q = [
+    chr(byte) if byte in _SAFE_IN_Q else "_" if byte == 0x20 else f"={byte:02X}"
+    for byte in range(256)
+]
 _ADDRESS = re.compile(r"[^\s@<>()\[\],;:\"\\]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
 _PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9'-]+(?: [A-Za-z0-9'-]+)*")
@@ -160,6 +166,7 @@ def domain_of(address: str) -> str:
     return envelope_address(address).rpartition("@")[2].lower()
 
 
+@lru_cache(maxsize=4096)
 def _is_refused(character: str) -> bool:
     return unicodedata.category(character) in _REFUSED and character not in _JOINERS
 
@@ -199,10 +206,13 @@ def _stacked(words: Iterator[str]) -> str:
 def _encoded_words(text: str, room: int) -> Iterator[str]:
     """Encoded words of at most 75 characters, cut between characters (RFC 2047 5); the first fits in `room`."""
     raw = text.encode()
-    unsafe = sum(byte not in _SAFE_IN_Q and byte != 0x20 for byte in raw)
+    unsafe = len(raw.translate(None, _PLAIN_IN_Q))
     encode, mark = (_q, "q") if unsafe * 3 <= len(raw) else (_b, "b")
     start, end = f"=?utf-8?{mark}?", "?="
     room = min(room, _WORD) - len(start) - len(end)
+    if len(raw) <= room and len(whole := encode(raw)) <= room:  # as names are
+        yield start + whole + end
+        return
     taken = b""
     for character in text:
         longer = taken + character.encode()
@@ -214,9 +224,7 @@ def _encoded_words(text: str, room: int) -> Iterator[str]:
 
 
 def _q(raw: bytes) -> str:
-    return "".join(
-        chr(byte) if byte in _SAFE_IN_Q else "_" if byte == 0x20 else f"={byte:02X}" for byte in raw
-    )
+    return "".join([_Q[byte] for byte in raw])
 
 
 def _b(raw: bytes) -> str:
