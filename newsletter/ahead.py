@@ -13,7 +13,7 @@ from typing import NamedTuple
 from newsletter.headers import HeaderError
 from newsletter.ledger import Delivery
 
-CHUNK = 4
+CHUNK = 8
 """So many messages are one errand of a thread: fewer cost a wake-up each, more let the wire wait for the first."""
 
 

@@ -24,7 +24,7 @@ class Maker:
 
     def begin(self, threads: Executor, ready: Callable[[], object]) -> None:
         """From now on messages are made ahead, where that is worth it; `ready` is called when some are."""
-        if self._messages.is_slow:
+        if self._messages.helpers:
             self._ahead = Ahead(self._messages.build, threads, most=self._most, ready=ready)
 
     def parcel(self, job: Job) -> Parcel:

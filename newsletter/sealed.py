@@ -104,9 +104,12 @@ class Messages:
         return replace(notice, body=sign_message(notice.body, self.signing_keys, notice.created))
 
     @property
-    def is_slow(self) -> bool:
-        """True where a message takes longer to make than to send, and other threads can help."""
-        return bool(self.signing_keys)
+    def helpers(self) -> int:
+        """How many threads may help to make messages: none where that is quicker than to send one; one for Ed25519, two
+        for RSA, which lets go of the interpreter's lock long enough to keep two cores busy."""
+        if not self.signing_keys:
+            return 0
+        return 1 if all(key.algorithm == "ed25519-sha256" for key in self.signing_keys) else 2
 
 
 def _is_dot_free(edition: LoadedEdition) -> bool:

@@ -33,9 +33,6 @@ _LEASE_AHEAD = 250
 """A batch is leased so many deliveries before they are needed: noting and reading it takes longer than sending what may
 be named at once."""
 
-_MAKERS = 2
-"""Threads that make messages where that is slow (signatures): two keep two cores busy, more only crowd."""
-
 _LEASE_MARGIN_S = 5.0
 _QUIET_S = 0.1
 _STEP_S = 0.25
@@ -164,10 +161,11 @@ class Sender:
         grace_s: Callable[[], float],
     ) -> None:
         self._transport.start(self)
+        helpers = self._flusher.messages.helpers
         with (
             ThreadPoolExecutor(1, thread_name_prefix="ledger") as thread,
             ThreadPoolExecutor(1, thread_name_prefix="following") as self._follower,
-            ThreadPoolExecutor(_MAKERS, thread_name_prefix="maker") as makers,
+            ThreadPoolExecutor(max(1, helpers), thread_name_prefix="maker") as makers,
         ):
             loop = asyncio.get_running_loop()
             self._maker.begin(makers, lambda: loop.call_soon_threadsafe(self._transport.wake))
