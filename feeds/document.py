@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from feeds.conditional import document_hash
 from feeds.entry import render_frame
 from feeds.spec import NO_LINKS, Feed, FrameLinks
 from posts.model import Post
@@ -67,11 +68,6 @@ def lay_out(head: bytes, entries: Sequence[bytes], tail: bytes, format_: str) ->
         at += len(entry) + len(separator)
     body = b"".join((head, separator.join(kept), tail))
     return Layout(body=body, spans=tuple(spans), tail_at=len(body) - len(tail))
-
-
-def document_hash(body: bytes) -> str:
-    """What the entity tag is made of."""
-    return hashlib.sha256(body).hexdigest()[:32]
 
 
 def build_sidecar(layout: Layout, before: Sidecar | None) -> dict[str, object]:

@@ -78,39 +78,46 @@ Limit = Annotated[
 ]
 
 
+RelayHost = Annotated[str, Field(description="The relay's name.")]
+RelayPort = Annotated[int, Field(ge=1, le=65535, description="The relay's port.")]
+RelayTls = Annotated[
+    Literal["starttls", "implicit", "none"],
+    Field(description="Never a silent fallback; `none` only to this machine."),
+]
+CaFile = Annotated[str | None, Field(description="Certificates to trust instead of the system's.")]
+Username = Annotated[str | None, Field(description="Login at the relay.")]
+Password = Annotated[SecretStr | None, Field(description="Password at the relay.")]
+PasswordFile = Annotated[str | None, Field(description="File whose first line is the password.")]
+Connections = Annotated[int, Field(ge=1, le=1000, description="Connections to the relay at once.")]
+RelayRate = Annotated[
+    float | None,
+    Field(
+        gt=0,
+        description="Messages a second to this relay; unset: no limit to one on this machine, 10 to any other.",
+    ),
+]
+RelayLimits = Annotated[
+    tuple[Limit, ...],
+    Field(
+        description="Most messages to this relay in any such time, kept over restarts: `10000 in 1h`."
+    ),
+]
+"""What the first relay and the further ones have in common, said once."""
+
+
 class RelaySettings(Settings):
     """`[[mail.relays]]`: a further relay, in order: it is used while those before it cannot be, or have used up their limits."""
 
-    host: Annotated[str, Field(description="The relay's name.")]
-    port: Annotated[int, Field(ge=1, le=65535, description="The relay's port.")] = 587
-    tls: Annotated[
-        Literal["starttls", "implicit", "none"],
-        Field(description="Never a silent fallback; `none` only to this machine."),
-    ] = "starttls"
-    ca_file: Annotated[
-        str | None, Field(description="Certificates to trust instead of the system's.")
-    ] = None
-    username: Annotated[str | None, Field(description="Login at the relay.")] = None
-    password: Annotated[SecretStr | None, Field(description="Password at the relay.")] = None
-    password_file: Annotated[
-        str | None, Field(description="File whose first line is the password.")
-    ] = None
-    connections: Annotated[
-        int, Field(ge=1, le=1000, description="Connections to the relay at once.")
-    ] = 10
-    rate: Annotated[
-        float | None,
-        Field(
-            gt=0,
-            description="Messages a second to this relay; unset: no limit to one on this machine, 10 to any other.",
-        ),
-    ] = None
-    limits: Annotated[
-        tuple[Limit, ...],
-        Field(
-            description="Most messages to this relay in any such time, kept over restarts: `10000 in 1h`."
-        ),
-    ] = ()
+    host: RelayHost
+    port: RelayPort = 587
+    tls: RelayTls = "starttls"
+    ca_file: CaFile = None
+    username: Username = None
+    password: Password = None
+    password_file: PasswordFile = None
+    connections: Connections = 10
+    rate: RelayRate = None
+    limits: RelayLimits = ()
 
 
 class DomainSettings(Settings):
@@ -179,36 +186,16 @@ class MailSettings(Settings):
     maildir: Annotated[
         str | None, Field(description="The maildir; default `outbox` in `[paths] var`.")
     ] = None
-    host: Annotated[str, Field(description="The relay's name.")] = "localhost"
-    port: Annotated[int, Field(ge=1, le=65535, description="The relay's port.")] = 587
-    tls: Annotated[
-        Literal["starttls", "implicit", "none"],
-        Field(description="Never a silent fallback; `none` only to this machine."),
-    ] = "starttls"
-    ca_file: Annotated[
-        str | None, Field(description="Certificates to trust instead of the system's.")
-    ] = None
-    username: Annotated[str | None, Field(description="Login at the relay.")] = None
-    password: Annotated[SecretStr | None, Field(description="Password at the relay.")] = None
-    password_file: Annotated[
-        str | None, Field(description="File whose first line is the password.")
-    ] = None
-    connections: Annotated[
-        int, Field(ge=1, le=1000, description="Connections to the relay at once.")
-    ] = 10
-    rate: Annotated[
-        float | None,
-        Field(
-            gt=0,
-            description="Messages a second to this relay; unset: no limit to one on this machine, 10 to any other.",
-        ),
-    ] = None
-    limits: Annotated[
-        tuple[Limit, ...],
-        Field(
-            description="Most messages to this relay in any such time, kept over restarts: `10000 in 1h`."
-        ),
-    ] = ()
+    host: RelayHost = "localhost"
+    port: RelayPort = 587
+    tls: RelayTls = "starttls"
+    ca_file: CaFile = None
+    username: Username = None
+    password: Password = None
+    password_file: PasswordFile = None
+    connections: Connections = 10
+    rate: RelayRate = None
+    limits: RelayLimits = ()
     total_rate: Annotated[
         float | None, Field(gt=0, description="Messages a second over all relays together.")
     ] = None

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from feeds.document import document_hash
+from feeds.conditional import document_hash
 from feeds.documents import SIDECARS, read_sidecar
 from feeds.removals import GONE_FILE
 from feeds.spec import MEDIA_TYPES, FeedSettings
