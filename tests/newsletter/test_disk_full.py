@@ -130,7 +130,8 @@ def test_at_a_flush_results_are_kept_and_a_text_under_way_gets_no_dot(
         return state.idle and not state.open
 
     sender = run(senders, board.port, enough)
-    assert board.cut_short == ["reader1@example.net"]
+    # another connection's 354 may come just then too: it gets no dot either
+    assert "reader1@example.net" in board.cut_short
     assert seen[0] <= 2 * 2 + 2  # no more than had been named before
     assert sorted(board.recipients) == sorted(f"reader{n}@example.net" for n in range(1, 21))
     with reading(sqlite_engine) as conn:
